@@ -1,1 +1,1 @@
-export {};
+export { commitLogSchema } from './coherence/schema.js';
