@@ -2,9 +2,12 @@ import { defineConfig } from 'vitest/config';
 
 // Tests import the workspaces' sources (condition `dunlin-source`), so a change is tested without a build;
 // tests that start a process of their own use the built files, which `npm test` brings up to date first.
+// `import` must not be listed: it would also apply to require(), and give CommonJS packages an ESM module.
+const conditions = ['dunlin-source', 'module', 'node', 'development|production'];
+
 export default defineConfig({
-  resolve: { conditions: ['dunlin-source', 'node', 'import', 'module', 'default'] },
-  ssr: { resolve: { conditions: ['dunlin-source', 'node', 'import', 'module', 'default'] } },
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
   test: {
     include: ['packages/*/test/**/*.test.ts', 'apps/*/test/**/*.test.ts'],
     globalSetup: ['packages/testkit/src/global-setup.ts'],

@@ -1,1 +1,15 @@
-export {};
+export { EmbeddedError, type EmbeddedErrorCode } from './errors.js';
+export { findBinaries, type Binaries } from './binaries.js';
+export { chooseDescent, type Descent } from './unprivileged.js';
+export { generateCredentials, initialiseCluster, clusterVersion, type Credentials, type Login } from './cluster.js';
+export {
+  startPostmaster,
+  stopPostmaster,
+  killPostmaster,
+  findRunningPostmaster,
+  type Postmaster,
+  type StartOptions,
+} from './postmaster.js';
+export { processTree, processesInside, isAlive } from './processes.js';
+export { DURABLE_SETTINGS, BASE_SETTINGS, LOG_FILE_SETTINGS, type ServerSettings } from './settings.js';
+export { freePort } from './free-port.js';

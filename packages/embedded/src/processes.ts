@@ -1,0 +1,83 @@
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+
+/** True while a process with this id exists, whoever owns it, unless it is only waiting to be reaped. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  return statFields(pid)?.[0] !== 'Z';
+}
+
+/** Sends a signal; answers false when the process was gone already. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+/**
+ * A word that tells this process from a later one with the same id: the boot and the tick it was started in.
+ * Undefined where the system does not say (no /proc).
+ */
+export function startMark(pid: number): string | undefined {
+  const startTick = statFields(pid)?.[19];
+  if (startTick === undefined) return undefined;
+  try {
+    return `${readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()}/${startTick}`;
+  } catch {
+    return startTick;
+  }
+}
+
+/** The process and all that descend from it, parents first. Only where there is a /proc; elsewhere the process alone. */
+export function processTree(pid: number): number[] {
+  const childrenOf = new Map<number, number[]>();
+  for (const entry of processIds()) {
+    const parent = Number(statFields(entry)?.[1]);
+    const siblings = childrenOf.get(parent) ?? [];
+    siblings.push(entry);
+    childrenOf.set(parent, siblings);
+  }
+  const tree = [pid];
+  for (let at = 0; at < tree.length; at += 1) tree.push(...(childrenOf.get(tree[at] ?? 0) ?? []));
+  return tree;
+}
+
+/** The processes that work inside `folder` (a PostgreSQL server's processes all do). Needs /proc. */
+export function processesInside(folder: string): number[] {
+  return processIds().filter((pid) => {
+    try {
+      const cwd = readlinkSync(`/proc/${pid}/cwd`);
+      return cwd === folder || cwd.startsWith(`${folder}/`);
+    } catch {
+      // It ended meanwhile, or is somebody else's; in both cases it is not one that we could have started.
+      return false;
+    }
+  });
+}
+
+function processIds(): number[] {
+  try {
+    return readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => Number.isInteger(pid) && pid > 0);
+  } catch {
+    return [];
+  }
+}
+
+/** The fields of /proc/<pid>/stat from the third (the state) on: the second, a name, may hold blanks and brackets. */
+function statFields(pid: number): string[] | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return text.slice(text.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return undefined;
+  }
+}
