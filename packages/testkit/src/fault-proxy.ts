@@ -1,4 +1,4 @@
-import { createConnection, createServer, type AddressInfo, type Socket } from 'node:net';
+import { createConnection, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
 /** A TCP proxy on loopback that misbehaves on demand. One fault at a time; `heal` ends it. */
 export interface FaultProxy {
@@ -20,19 +20,111 @@ export interface FaultProxy {
   close(): Promise<void>;
 }
 
-type Fault = { kind: 'none' | 'dropping' | 'blackhole' | 'corrupting' } | { kind: 'delaying'; ms: number };
+interface Target {
+  readonly targetHost?: string;
+  readonly targetPort: number;
+}
 interface Pair {
   readonly client: Socket;
   readonly server: Socket;
 }
+type Fault = { kind: 'none' | 'dropping' | 'blackhole' | 'corrupting' } | { kind: 'delaying'; ms: number };
 
 /** Starts a proxy to the given port. */
-export async function startFaultProxy(target: { targetHost?: string; targetPort: number }): Promise<FaultProxy> {
-  const pairs = new Set<Pair>();
-  let fault: Fault = { kind: 'none' };
+export async function startFaultProxy(target: Target): Promise<FaultProxy> {
+  const proxy = new LoopbackProxy(target);
+  await proxy.listen();
+  return proxy;
+}
 
-  const forward = (from: Socket, to: Socket, fromServer: boolean): void => {
+class LoopbackProxy implements FaultProxy {
+  readonly #target: Target;
+  readonly #listener: Server;
+  readonly #pairs = new Set<Pair>();
+  #fault: Fault = { kind: 'none' };
+  #closed: Promise<void> | undefined;
+
+  constructor(target: Target) {
+    this.#target = target;
+    this.#listener = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#listener.once('error', reject);
+      this.#listener.listen(0, '127.0.0.1', resolve);
+    });
+  }
+
+  get port(): number {
+    return (this.#listener.address() as AddressInfo).port;
+  }
+
+  get connections(): number {
+    return this.#pairs.size;
+  }
+
+  delay(ms: number): void {
+    this.#become({ kind: 'delaying', ms });
+  }
+
+  drop(): void {
+    this.#become({ kind: 'dropping' });
+    this.#endAll((client) => client.destroy());
+  }
+
+  reset(): void {
+    this.#endAll((client) => client.resetAndDestroy());
+  }
+
+  blackhole(): void {
+    this.#become({ kind: 'blackhole' });
+  }
+
+  corrupt(): void {
+    this.#become({ kind: 'corrupting' });
+  }
+
+  heal(): void {
+    this.#become({ kind: 'none' });
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= new Promise((resolve) => {
+      this.#listener.close(() => resolve());
+      this.#fault = { kind: 'dropping' };
+      this.#endAll((client) => client.destroy());
+    });
+    return this.#closed;
+  }
+
+  #accept(client: Socket): void {
+    if (this.#fault.kind === 'dropping') {
+      client.destroy();
+      return;
+    }
+    const { targetHost: host = '127.0.0.1', targetPort: port } = this.#target;
+    const server = createConnection({ host, port, allowHalfOpen: true });
+    const pair: Pair = { client, server };
+    this.#pairs.add(pair);
+    for (const socket of [client, server]) {
+      socket.setNoDelay(true);
+      // An error on one side reaches the other as a closed connection, by the next line.
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        this.#pairs.delete(pair);
+        client.destroy();
+        server.destroy();
+      });
+    }
+    this.#forward(client, server, false);
+    this.#forward(server, client, true);
+    if (this.#fault.kind === 'blackhole') pause(pair);
+  }
+
+  #forward(from: Socket, to: Socket, fromServer: boolean): void {
     from.on('data', (chunk: Buffer) => {
+      const fault = this.#fault;
       if (fault.kind === 'delaying') {
         setTimeout(() => to.writable && to.write(chunk), fault.ms);
         return;
@@ -41,77 +133,23 @@ export async function startFaultProxy(target: { targetHost?: string; targetPort:
       to.write(chunk);
     });
     from.on('end', () => to.end());
-  };
+  }
 
-  const listener = createServer({ allowHalfOpen: true }, (client) => {
-    if (fault.kind === 'dropping') {
-      client.destroy();
-      return;
-    }
-    const server = createConnection({
-      host: target.targetHost ?? '127.0.0.1',
-      port: target.targetPort,
-      allowHalfOpen: true,
-    });
-    const pair: Pair = { client, server };
-    pairs.add(pair);
-    for (const socket of [client, server]) {
-      socket.setNoDelay(true);
-      // An error on one side is passed on as a closed connection on the other, by the next line.
-      socket.on('error', () => undefined);
-      socket.on('close', () => {
-        pairs.delete(pair);
-        client.destroy();
-        server.destroy();
-      });
-    }
-    forward(client, server, false);
-    forward(server, client, true);
-    if (fault.kind === 'blackhole') pause(pair);
-  });
-  await new Promise<void>((resolve, reject) => {
-    listener.once('error', reject);
-    listener.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = listener.address() as AddressInfo;
-
-  const become = (next: Fault): void => {
-    const wasBlack = fault.kind === 'blackhole';
-    fault = next;
-    for (const pair of pairs) {
+  #become(next: Fault): void {
+    const wasBlack = this.#fault.kind === 'blackhole';
+    this.#fault = next;
+    for (const pair of this.#pairs) {
       if (next.kind === 'blackhole') pause(pair);
       else if (wasBlack) resume(pair);
     }
-  };
-  const endAll = (how: (socket: Socket) => void): void => {
-    for (const { client, server } of [...pairs]) {
-      how(client);
+  }
+
+  #endAll(end: (client: Socket) => void): void {
+    for (const { client, server } of [...this.#pairs]) {
+      end(client);
       server.destroy();
     }
-  };
-  let closed: Promise<void> | undefined;
-  return {
-    port,
-    get connections() {
-      return pairs.size;
-    },
-    delay: (ms) => become({ kind: 'delaying', ms }),
-    drop() {
-      become({ kind: 'dropping' });
-      endAll((socket) => socket.destroy());
-    },
-    reset: () => endAll((socket) => socket.resetAndDestroy()),
-    blackhole: () => become({ kind: 'blackhole' }),
-    corrupt: () => become({ kind: 'corrupting' }),
-    heal: () => become({ kind: 'none' }),
-    close() {
-      closed ??= new Promise((resolve) => {
-        endAll((socket) => socket.destroy());
-        listener.close(() => resolve());
-      });
-      return closed;
-    },
-  };
+  }
 }
 
 function pause({ client, server }: Pair): void {
