@@ -14,8 +14,8 @@ export const up = (pgm: MigrationBuilder): void => {
       password_hash text not null,
       role text not null default 'user' constraint users_role_known check (role in ('user', 'operator')),
       is_active boolean not null default true,
-      frozen_at timestamptz,
-      created_at timestamptz not null default now()
+      frozen_at timestamptz(3),
+      created_at timestamptz(3) not null default now()
     );
     create unique index users_email_key on users (lower(email));
     comment on column users.frozen_at is 'since when the account may read but not move money; null while it may do both';

@@ -18,9 +18,9 @@ export const up = (pgm: MigrationBuilder): void => {
       algorithm text not null,
       wrapped_secret bytea not null,
       public_jwk jsonb,
-      created_at timestamptz not null default now(),
-      retired_at timestamptz,
-      not_after timestamptz,
+      created_at timestamptz(3) not null default now(),
+      retired_at timestamptz(3),
+      not_after timestamptz(3),
       constraint signing_keys_algorithm_fits check (
         (purpose = 'access_token' and algorithm = 'HS256' and public_jwk is null)
         or (purpose = 'issuer' and algorithm = 'EdDSA' and public_jwk is not null)
@@ -37,8 +37,8 @@ export const up = (pgm: MigrationBuilder): void => {
       user_id uuid constraint public_keys_user_exists references users (id),
       jwk jsonb not null,
       is_active boolean not null default true,
-      created_at timestamptz not null default now(),
-      revoked_at timestamptz,
+      created_at timestamptz(3) not null default now(),
+      revoked_at timestamptz(3),
       version bigint not null constraint public_keys_version_key unique,
       constraint public_keys_owner_fits check ((type = 'user') = (user_id is not null)),
       constraint public_keys_revocation_fits check (is_active = (revoked_at is null))
