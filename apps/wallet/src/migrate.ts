@@ -151,7 +151,11 @@ const importMigrations: MigrationLoader = async (filePaths) => {
     const actions = (await import(pathToFileURL(filePath).href)) as Awaited<
       ReturnType<MigrationLoader>
     >[number]['actions'];
-    units.push({ id: filePath, filePaths: [filePath], actions: { up: actions.up, down: actions.down } });
+    units.push({
+      id: filePath,
+      filePaths: [filePath],
+      actions: { up: actions.up ?? false, down: actions.down ?? false },
+    });
   }
   return units;
 };
