@@ -1,0 +1,180 @@
+import { resolve } from 'node:path';
+import { readAlerts, type AlertConfig } from './alert-config.js';
+import { ConfigError } from './config-error.js';
+import { readDatabase, type DatabaseConfig } from './database-config.js';
+import { Environment, type EnvironmentVariables } from './environment.js';
+import { readRedis, type RedisConfig } from './redis-config.js';
+import { refuseUnknownVariables } from './unknown-variables.js';
+
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/** The thresholds of the ready-made alert rules. */
+export interface AlertThresholds {
+  readonly responseTimeMs: number;
+  readonly errorRatePercent: number;
+  readonly cpuUsagePercent: number;
+  readonly memoryUsagePercent: number;
+  readonly cacheHitRatePercent: number;
+  readonly slowQueryMs: number;
+}
+
+/** Everything that the environment decides. Frozen all the way down. */
+export interface Config {
+  readonly http: { readonly host: string; readonly port: number };
+  /** One of pino's level names. */
+  readonly logLevel: (typeof LOG_LEVELS)[number];
+  /** ISO 4217. */
+  readonly currency: string;
+  /** Where the embedded database and generated keys lie. Absolute. */
+  readonly dataFolder: string;
+  readonly database: DatabaseConfig;
+  readonly pool: { readonly size: number; readonly statementTimeoutMs: number };
+  readonly redis: RedisConfig;
+  /** 32 bytes as hexadecimal digits or base64; undefined means the key file in `dataFolder`. */
+  readonly masterKey: string | undefined;
+  readonly operator: { readonly email: string; readonly password: string | undefined };
+  readonly accessTokenTtlSeconds: number;
+  readonly tokens: { readonly ttlSeconds: number; readonly maxAmountMinor: bigint };
+  readonly cache: {
+    readonly publicKeysTtlSeconds: number;
+    readonly walletBalanceTtlSeconds: number;
+    readonly transactionHistoryTtlSeconds: number;
+    readonly memoryMaxBytes: number;
+  };
+  readonly warming: { readonly activeUsers: number; readonly intervalSeconds: number };
+  readonly maintenanceIntervalSeconds: number;
+  /** Requests per window and caller; `max` and `authMax` of 0 turn that limit off. */
+  readonly rateLimit: { readonly max: number; readonly authMax: number; readonly windowSeconds: number };
+  /** Lets a scraper read `/metrics` without an operator's login. */
+  readonly metricsToken: string | undefined;
+  readonly healthCheckIntervalMs: number;
+  readonly slowRequestMs: number;
+  /** Only what the environment sets: a stored threshold wins over it, and it over the built-in one. */
+  readonly thresholds: Partial<AlertThresholds>;
+  readonly alerts: AlertConfig;
+}
+
+/**
+ * Reads the configuration. `defaultDataFolder` stands in for `DATA_DIR`; a relative one counts from the working folder.
+ * Throws `ConfigError`, which names every variable that cannot be used.
+ */
+export function loadConfig(variables: EnvironmentVariables, defaultDataFolder: string = resolve('data')): Config {
+  const environment = new Environment(variables);
+  const config = readConfig(environment, defaultDataFolder);
+  refuseUnknownVariables(environment, variables);
+  if (environment.problems.length > 0) throw new ConfigError(environment.problems);
+  return deepFreeze(config);
+}
+
+/** The name of every variable that `loadConfig` reads. */
+export function configVariables(): string[] {
+  const environment = new Environment({});
+  readConfig(environment, '/');
+  return [...environment.known].sort();
+}
+
+function readConfig(environment: Environment, defaultDataFolder: string): Config {
+  const seconds = { min: 1, max: 31_536_000, unit: 'seconds' };
+  const dataFolder = environment.text('DATA_DIR', { pattern: /^[^\0]+$/, described: 'the path of a folder' });
+  const absoluteDataFolder = resolve(dataFolder ?? defaultDataFolder);
+  return {
+    http: {
+      host:
+        environment.text('HOST', { pattern: /^[\w.:%-]+$/, described: 'an address or a host name of this machine' }) ??
+        '127.0.0.1',
+      port: environment.integer('PORT', { min: 0, max: 65_535 }) ?? 3000,
+    },
+    logLevel: environment.choice('LOG_LEVEL', LOG_LEVELS) ?? 'info',
+    currency:
+      environment.text('CURRENCY', { pattern: /^[A-Z]{3}$/, described: 'an ISO 4217 code such as EUR' }) ?? 'EUR',
+    dataFolder: absoluteDataFolder,
+    database: readDatabase(environment, absoluteDataFolder),
+    pool: {
+      size: environment.integer('DB_POOL_SIZE', { min: 2, max: 500, unit: 'connections' }) ?? 10,
+      statementTimeoutMs: environment.integer('STATEMENT_TIMEOUT_MS', { min: 100, max: 600_000, unit: 'ms' }) ?? 15_000,
+    },
+    redis: readRedis(environment),
+    masterKey: environment.secret('MASTER_KEY', {
+      accept: isKeyOf32Bytes,
+      described: '32 bytes, in base64 or as 64 hexadecimal digits',
+    }),
+    operator: readOperator(environment),
+    accessTokenTtlSeconds:
+      environment.integer('ACCESS_TOKEN_TTL_SECONDS', { min: 60, max: 86_400, unit: 'seconds' }) ?? 3600,
+    tokens: {
+      ttlSeconds: environment.integer('TOKEN_TTL_SECONDS', { ...seconds, min: 60 }) ?? 604_800,
+      maxAmountMinor: BigInt(
+        environment.integer('TOKEN_MAX_AMOUNT', { min: 1, max: 1e12, unit: 'minor units' }) ?? 100_000,
+      ),
+    },
+    cache: {
+      publicKeysTtlSeconds: environment.integer('CACHE_PUBLIC_KEYS_TTL_SECONDS', seconds) ?? 3600,
+      walletBalanceTtlSeconds: environment.integer('CACHE_WALLET_BALANCE_TTL_SECONDS', seconds) ?? 60,
+      transactionHistoryTtlSeconds: environment.integer('CACHE_TRANSACTION_HISTORY_TTL_SECONDS', seconds) ?? 300,
+      memoryMaxBytes:
+        environment.integer('CACHE_MEMORY_MAX_BYTES', { min: 1_048_576, max: 2 ** 36, unit: 'bytes' }) ?? 67_108_864,
+    },
+    warming: {
+      activeUsers: environment.integer('WARM_ACTIVE_USERS', { min: 0, max: 1_000_000 }) ?? 1000,
+      intervalSeconds: environment.integer('WARM_INTERVAL_SECONDS', { ...seconds, min: 10 }) ?? 300,
+    },
+    maintenanceIntervalSeconds: environment.integer('MAINTENANCE_INTERVAL_SECONDS', { ...seconds, min: 10 }) ?? 3600,
+    rateLimit: {
+      max:
+        environment.integer('RATE_LIMIT_MAX', { min: 0, max: 1e9, unit: 'requests a window; 0 turns it off' }) ?? 600,
+      authMax:
+        environment.integer('AUTH_RATE_LIMIT_MAX', { min: 0, max: 1e9, unit: 'requests a window; 0 turns it off' }) ??
+        20,
+      windowSeconds: environment.integer('RATE_LIMIT_WINDOW_SECONDS', { ...seconds, max: 86_400 }) ?? 60,
+    },
+    metricsToken: environment.secret('METRICS_TOKEN', {
+      accept: (value) => /^[!-~]{16,}$/.test(value),
+      described: 'at least 16 visible ASCII characters',
+    }),
+    healthCheckIntervalMs:
+      environment.integer('HEALTH_CHECK_INTERVAL', { min: 100, max: 3_600_000, unit: 'ms' }) ?? 30_000,
+    slowRequestMs: environment.number('PERF_SLOW_REQUEST_MS', { min: 1, max: 3_600_000, unit: 'ms' }) ?? 1000,
+    thresholds: readThresholds(environment),
+    alerts: readAlerts(environment),
+  };
+}
+
+function readOperator(environment: Environment): Config['operator'] {
+  const email = environment.text('OPERATOR_EMAIL', { pattern: /^[^\s@]+@[^\s@]+$/, described: 'an e-mail address' });
+  const password = environment.secret('OPERATOR_PASSWORD', {
+    accept: (value) => value.length >= 8 && value.length <= 128,
+    described: '8 to 128 characters',
+  });
+  return { email: email ?? 'operator@localhost', password };
+}
+
+function readThresholds(environment: Environment): Partial<AlertThresholds> {
+  const ms = { min: 1, max: 3_600_000, unit: 'ms' };
+  const percent = { min: 0, max: 100, unit: 'percent' };
+  const read: { [Name in keyof AlertThresholds]: number | undefined } = {
+    responseTimeMs: environment.number('PERF_RESPONSE_TIME_MS', ms),
+    errorRatePercent: environment.number('PERF_ERROR_RATE_PERCENT', percent),
+    cpuUsagePercent: environment.number('PERF_CPU_USAGE_PERCENT', percent),
+    memoryUsagePercent: environment.number('PERF_MEMORY_USAGE_PERCENT', percent),
+    cacheHitRatePercent: environment.number('PERF_CACHE_HIT_RATE_PERCENT', percent),
+    slowQueryMs: environment.number('PERF_SLOW_QUERY_MS', ms),
+  };
+  return Object.fromEntries(
+    Object.entries(read).filter(([, value]) => value !== undefined),
+  ) as Partial<AlertThresholds>;
+}
+
+function isKeyOf32Bytes(value: string): boolean {
+  return (
+    /^[0-9a-fA-F]{64}$/.test(value) ||
+    (/^[A-Za-z0-9+/_-]{43}=?$/.test(value) && Buffer.from(value, 'base64').length === 32)
+  );
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+}

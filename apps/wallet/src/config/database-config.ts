@@ -1,0 +1,63 @@
+import type { Environment } from './environment.js';
+
+/** Which PostgreSQL the wallet uses. */
+export type DatabaseConfig =
+  | { readonly kind: 'embedded'; readonly dataFolder: string }
+  | {
+      readonly kind: 'server';
+      /** With the login, and with `sslmode` when `DB_SSL` is set. Never to be logged: see `describeServer`. */
+      readonly connectionString: string;
+    };
+
+const SSL_MODES = { off: 'disable', require: 'no-verify', 'verify-full': 'verify-full' } as const;
+const PARTS = ['DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD', 'DB_PASSWORD_FILE'] as const;
+
+/** `DATABASE_URL`, or the `DB_…` parts, or, with neither, the embedded server. */
+export function readDatabase(environment: Environment, dataFolder: string): DatabaseConfig {
+  const url = environment.secretUrl('DATABASE_URL', ['postgres:', 'postgresql:']);
+  const host = environment.text('DB_HOST', {
+    pattern: /^\S+$/,
+    described: 'a host name, an address or the folder of a socket',
+  });
+  const port = environment.integer('DB_PORT', { min: 1, max: 65_535 }) ?? 5432;
+  const name = environment.text('DB_NAME', { pattern: /^.{1,63}$/, described: 'the name of a database' }) ?? 'wallet';
+  const user = environment.text('DB_USER', { pattern: /^.{1,63}$/, described: 'the name of a role' }) ?? 'wallet';
+  const password = environment.secret('DB_PASSWORD');
+  const ssl = environment.choice('DB_SSL', ['off', 'require', 'verify-full']);
+
+  const parts = PARTS.filter((part) => environment.isSet(part));
+  if (environment.isSet('DATABASE_URL') || environment.isSet('DATABASE_URL_FILE')) {
+    for (const part of parts)
+      environment.refuse(part, '(set, and so is DATABASE_URL)', 'either DATABASE_URL or the DB_… parts');
+    return { kind: 'server', connectionString: withSsl(url ?? '', ssl) };
+  }
+  if (host === undefined) {
+    for (const part of parts) {
+      if (part !== 'DB_HOST')
+        environment.refuse(part, '(set, but DB_HOST is not)', 'DB_HOST as well, or none of the DB_… parts');
+    }
+    if (ssl !== undefined) environment.refuse('DB_SSL', `"${ssl}"`, 'only together with DB_HOST or DATABASE_URL');
+    return { kind: 'embedded', dataFolder };
+  }
+  const login = `${encodeURIComponent(user)}${password === undefined ? '' : `:${encodeURIComponent(password)}`}`;
+  const address = host.includes(':') ? `[${host}]` : encodeURIComponent(host);
+  return {
+    kind: 'server',
+    connectionString: withSsl(`postgresql://${login}@${address}:${port}/${encodeURIComponent(name)}`, ssl),
+  };
+}
+
+/** The server as it may be shown: host, port and database, without the login. */
+export function describeServer(connectionString: string): string {
+  const { hostname, port, pathname, searchParams } = new URL(connectionString);
+  // A socket's folder stands in the host, encoded, or in a parameter.
+  const host = searchParams.get('host') ?? decodeURIComponent(hostname);
+  return `host ${host === '' ? 'localhost' : host}, port ${port === '' ? '5432' : port}, database ${decodeURIComponent(pathname.slice(1))}`;
+}
+
+function withSsl(connectionString: string, ssl: keyof typeof SSL_MODES | undefined): string {
+  if (ssl === undefined || connectionString === '') return connectionString;
+  const url = new URL(connectionString);
+  url.searchParams.set('sslmode', SSL_MODES[ssl]);
+  return url.href;
+}
