@@ -1,0 +1,66 @@
+import type { AmountMinor } from './money.js';
+import type { Transaction } from './transaction.js';
+
+/** What makes a request repeatable: who asks, their key, and a SHA-256 over the route and the canonical body. */
+export interface Idempotency {
+  principalId: string;
+  key: string;
+  requestHash: Buffer;
+}
+
+/** A token as it enters the ledger at its purchase; `compact` is its signed form. */
+export interface IssuedToken {
+  id: string;
+  amount: AmountMinor;
+  keyId: string;
+  deviceKeyId: string | null;
+  issuedAt: Date;
+  expiresAt: Date;
+  compact: string;
+}
+
+interface OperationBase {
+  amount: AmountMinor;
+  /** Left out only by the program's own work (sweeps), which is repeatable by its nature. */
+  idempotency?: Idempotency;
+  note?: string;
+  metadata?: Record<string, unknown>;
+}
+
+/** Everything that the ledger can be asked to do; each becomes one transaction with its entries, or a refusal. */
+export type Operation =
+  | (OperationBase & { type: 'online'; senderId: string; receiverId: string })
+  | (OperationBase & { type: 'deposit'; userId: string; reference: string })
+  | (OperationBase & { type: 'withdrawal'; userId: string; reference: string })
+  | (OperationBase & { type: 'token_purchase'; userId: string; tokens: readonly IssuedToken[] })
+  | (OperationBase & { type: 'token_redemption'; userId: string; tokenIds: readonly string[] });
+
+export const refusalCodes = [
+  'account_closed',
+  'account_frozen',
+  'receiver_not_found',
+  'user_not_found',
+  'insufficient_funds',
+  'token_not_found',
+  'token_not_active',
+  'reference_used',
+  'reference_in_flight',
+  'idempotency_key_in_flight',
+  'idempotency_key_reused',
+] as const;
+export type RefusalCode = (typeof refusalCodes)[number];
+
+/**
+ * How an operation ended. `replayed` says that the same request was answered before and this is that answer; nothing was
+ * done again. A replayed purchase or redemption stands for the tokens that the first one made or took.
+ */
+export type OperationOutcome =
+  | { kind: 'completed'; replayed: boolean; transaction: Transaction }
+  | { kind: 'refused'; replayed: boolean; code: RefusalCode; tokenIds?: string[] };
+
+/** A user's account after a commit. `posted`, where it is known: what its row says now, and its version before the batch. */
+export interface AccountChange {
+  accountId: string;
+  version: bigint;
+  posted?: { versionBefore: bigint; balance: bigint; held: bigint };
+}
