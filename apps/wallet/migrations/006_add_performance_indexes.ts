@@ -39,6 +39,11 @@ const indexes: readonly PerformanceIndex[] = [
     comment: 'token sums by status; a user’s tokens of one status',
   },
   {
+    name: 'idx_tokens_user_id',
+    on: 'tokens (user_id, id desc)',
+    comment: 'a user’s tokens, newest first, page by page',
+  },
+  {
     name: 'idx_users_active_created',
     on: 'users (is_active, created_at desc)',
     comment: 'active users, newest first: warming and the operator’s list',

@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import { InvalidQueryOption } from './errors.js';
+import type { HistoryFilters } from './history-options.js';
+
+/** The last row of a page: history is ordered by time, then by id, so equal times do not disturb it. */
+export interface HistoryPosition {
+  createdAt: Date;
+  id: string;
+}
+
+// Layout: 8 bytes milliseconds since the epoch, 16 bytes id, 4 bytes digest of the filters it belongs to.
+const sizeBytes = 28;
+
+/** An opaque word for `position`, good for the same filters and order only. */
+export function encodeCursor(position: HistoryPosition, filters: HistoryFilters): string {
+  const bytes = Buffer.alloc(sizeBytes);
+  bytes.writeBigInt64BE(BigInt(position.createdAt.getTime()), 0);
+  bytes.write(position.id.replaceAll('-', ''), 8, 'hex');
+  digest(filters).copy(bytes, 24);
+  return bytes.toString('base64url');
+}
+
+/** @throws InvalidQueryOption when the word is none of ours, or belongs to other filters. */
+export function decodeCursor(word: string, filters: HistoryFilters): HistoryPosition {
+  const bytes = /^[A-Za-z0-9_-]{38}$/.test(word) ? Buffer.from(word, 'base64url') : Buffer.alloc(0);
+  if (bytes.length !== sizeBytes) throw new InvalidQueryOption('cursor', 'is not one that a page of history gave');
+  if (!bytes.subarray(24).equals(digest(filters))) {
+    throw new InvalidQueryOption('cursor', 'belongs to a history with other filters or another order');
+  }
+  const createdAt = new Date(Number(bytes.readBigInt64BE(0)));
+  if (Number.isNaN(createdAt.getTime())) throw new InvalidQueryOption('cursor', 'is not one that a page of history gave');
+  const hex = bytes.toString('hex', 8, 24);
+  const id = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  return { createdAt, id };
+}
+
+function digest(filters: HistoryFilters): Buffer {
+  const words = [filters.type, filters.status, filters.startDate?.getTime(), filters.endDate?.getTime(), filters.orderDirection];
+  return createHash('sha256').update(JSON.stringify(words)).digest().subarray(0, 4);
+}

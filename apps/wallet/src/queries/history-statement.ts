@@ -1,0 +1,91 @@
+import { transactionColumns, transactionStatuses, transactionTypes } from '../ledger/transaction.js';
+import type { HistoryPosition } from './history-cursor.js';
+import type { HistoryFilters, HistoryRequest } from './history-options.js';
+
+/** Past this many rows in a date range the exact total is not worth its cost; the answer says that it was capped. */
+export const totalCap = 10_000;
+
+interface BuiltStatement {
+  name: string;
+  text: string;
+  values: unknown[];
+}
+
+/** Only these combinations can exist (`transactions_status_of_type`), each counted in a column of the account's row. */
+const counterColumns = transactionTypes.flatMap((type) =>
+  transactionStatuses
+    .filter((status) => type === 'online' || status === 'completed')
+    .map((status) => ({ type, status, column: `${type}_${status}` })),
+);
+
+/**
+ * The statement of one page. History is what a user sent and what they received: two scans, each in the order of its own
+ * index, merged; never an OR, which would read and sort everything. The merged scan carries keys only, so skipping to a
+ * page by its number stays within the indexes; the rows themselves are fetched for the page alone.
+ *
+ * Statements differ by which filters are present, never by their values, so each shape is prepared once per connection.
+ */
+export function historyStatement(userId: string, request: HistoryRequest, after: HistoryPosition | undefined): BuiltStatement {
+  const { filters, limit, page } = request;
+  const parameters = new Parameters();
+  const user = parameters.add(userId);
+  const conditions = filterConditions(filters, parameters);
+  if (after !== undefined) {
+    const comparison = filters.orderDirection === 'desc' ? '<' : '>';
+    conditions.push(`(created_at, id) ${comparison} (${parameters.add(after.createdAt)}::timestamptz(3), ${parameters.add(after.id)}::uuid)`);
+  }
+  const skip = after === undefined ? (page - 1) * limit : 0;
+  const take = parameters.add(limit + 1);
+  const offset = parameters.add(skip);
+  const order = `order by created_at ${filters.orderDirection}, id ${filters.orderDirection}`;
+  const half = (side: string): string =>
+    `(select id, created_at from transactions where ${[`${side} = ${user}`, ...conditions].join(' and ')} ${order} limit ${take}::bigint + ${offset}::bigint)`;
+  const total = after === undefined ? totalExpression(filters, user, conditions) : 'null::bigint';
+  const text = `
+    with page as (
+      select id from (${half('sender_id')} union all ${half('receiver_id')}) merged ${order} limit ${take} offset ${offset}
+    )
+    select t.*, counted.total
+      from (select ${total} as total) counted
+      left join (select ${transactionColumns} from transactions where id in (select id from page)) t on true
+     ${order.replaceAll('created_at', 't.created_at').replace(', id', ', t.id')}`;
+  return { name: `history_${shape(filters, after)}`, text, values: parameters.values };
+}
+
+function filterConditions(filters: HistoryFilters, parameters: Parameters): string[] {
+  const conditions: string[] = [];
+  if (filters.type !== undefined) conditions.push(`type = ${parameters.add(filters.type)}`);
+  if (filters.status !== undefined) conditions.push(`status = ${parameters.add(filters.status)}`);
+  if (filters.startDate !== undefined) conditions.push(`created_at >= ${parameters.add(filters.startDate)}::timestamptz`);
+  if (filters.endDate !== undefined) conditions.push(`created_at < ${parameters.add(filters.endDate)}::timestamptz`);
+  return conditions;
+}
+
+/** Without a date range the total is a sum of counters, exact and free; with one, a count that stops at the cap. */
+function totalExpression(filters: HistoryFilters, user: string, conditions: readonly string[]): string {
+  if (filters.startDate === undefined && filters.endDate === undefined) {
+    const columns = counterColumns.map(({ type, status, column }) => {
+      const ifType = filters.type === undefined ? '' : ` and '${type}' = $2`;
+      const ifStatus = filters.status === undefined ? '' : ` and '${status}' = $${filters.type === undefined ? 2 : 3}`;
+      return ifType + ifStatus === '' ? `a.${column}` : `case when true${ifType}${ifStatus} then a.${column} else 0 end`;
+    });
+    return `(select (${columns.join(' + ')})::bigint from accounts a where a.id = ${user})`;
+  }
+  const counted = (side: string): string =>
+    `(select 1 from transactions where ${[`${side} = ${user}`, ...conditions].join(' and ')} limit ${totalCap + 1})`;
+  return `(select count(*) from (${counted('sender_id')} union all ${counted('receiver_id')} limit ${totalCap + 1}) bounded)`;
+}
+
+function shape(filters: HistoryFilters, after: HistoryPosition | undefined): string {
+  const flags = [filters.type, filters.status, filters.startDate, filters.endDate, after].map((part) => (part === undefined ? '0' : '1'));
+  return `${filters.orderDirection}_${flags.join('')}`;
+}
+
+class Parameters {
+  readonly values: unknown[] = [];
+
+  add(value: unknown): string {
+    this.values.push(value);
+    return `$${this.values.length}`;
+  }
+}
