@@ -1,1 +1,16 @@
-export {};
+export { Database } from './database.js';
+export { statement, type Statement } from './statement.js';
+export { Transaction, type Hook, type QueryOptions, type Rows } from './transaction.js';
+export type { TransactionOptions } from './transaction-attempts.js';
+export type { ConnectionParameters, DatabaseOptions } from './options.js';
+export type { ListenOptions } from './listener.js';
+export { DatabaseError, OptionError, type DatabaseErrorKind } from './errors.js';
+export type { Clock } from './clock.js';
+export type { Logger } from './logger.js';
+export type { PoolClientLike, PoolLike } from './pool/pool-like.js';
+export type { PoolStatus } from './pool/pool-status.js';
+export type { QueryContext, QueryEvent, QueryListener } from './queries/query-event.js';
+export { fingerprint, withoutValues, type Fingerprint } from './queries/fingerprint.js';
+export type { StatementStatistics } from './queries/statement-record.js';
+export type { SlowQuery } from './queries/slow-query.js';
+export type { RequestFinding } from './queries/request-watch.js';

@@ -1,0 +1,153 @@
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
+import { systemClock, type Clock } from './clock.js';
+import { OptionError } from './errors.js';
+import { processWarnings, type Logger } from './logger.js';
+import type { PoolLike } from './pool/pool-like.js';
+import type { QueryContext, QueryListener } from './queries/query-event.js';
+
+/** How to reach the server, when the `Database` is to own its connections. */
+export interface ConnectionParameters {
+  host?: string;
+  port?: number;
+  user?: string;
+  password?: string | (() => string | Promise<string>);
+  database?: string;
+  ssl?: boolean | TlsOptions;
+}
+
+export interface DatabaseOptions {
+  /** A pool that somebody else owns and closes, `pg.Pool` or its like. */
+  pool?: PoolLike;
+  /** `postgres://…`, for a pool of its own. */
+  connectionString?: string;
+  /** The same in parts. */
+  connection?: ConnectionParameters;
+  /** The most connections that are open at once: 1 to 1000; 10, or what a borrowed pool says of itself. */
+  poolSize?: number;
+  /** The highest size that `optimizePool` may set; 4 × `poolSize`. An owned pool only. */
+  maxPoolSize?: number;
+  /** How long a connection may lie idle before it is closed; 30,000. An owned pool only. */
+  idleTimeoutMs?: number;
+  /** When the server stops a statement; 30,000; 0 for never. An owned pool only: a borrowed one sets its own. */
+  statementTimeoutMs?: number;
+  /**
+   * When a statement that got no answer at all is given up and its connection torn down, for networks that swallow
+   * packets; `statementTimeoutMs` + 5,000, or 60,000 where the server sets no limit.
+   */
+  answerTimeoutMs?: number;
+  /** When the server ends a session that sits idle inside a transaction; 60,000; 0 for never. An owned pool only. */
+  idleInTransactionTimeoutMs?: number;
+  /** How long opening a connection may take; 5,000. An owned pool only. */
+  connectTimeoutMs?: number;
+  /** How long a query waits for a connection; 5,000. */
+  acquireTimeoutMs?: number;
+  /** How many callers may wait for a connection at once; 1,000. */
+  maxWaiting?: number;
+  /** What pg_stat_activity calls the sessions; "dunlin". An owned pool only. */
+  applicationName?: string;
+  /** From how long on a statement is slow; 1,000. `setSlowQueryMs` changes it. */
+  slowQueryMs?: number;
+  /** How many shapes of statements get a line of their own; 1,000. */
+  maxFingerprints?: number;
+  clock?: Clock;
+  logger?: Logger;
+  /** Tells on whose behalf the calling code runs; called once a query, so it should be a look into AsyncLocalStorage. */
+  context?: () => QueryContext | undefined;
+  /** The first listener for query events; `Database.onQuery` adds more. */
+  onQuery?: QueryListener;
+}
+
+/** The options with every default filled in and every value checked. */
+export interface ResolvedOptions {
+  readonly borrowedPool: PoolLike | undefined;
+  readonly connectionString: string | undefined;
+  readonly connection: ConnectionParameters;
+  readonly poolSize: number;
+  readonly maxPoolSize: number;
+  readonly idleTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+  readonly answerTimeoutMs: number;
+  readonly idleInTransactionTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly acquireTimeoutMs: number;
+  readonly maxWaiting: number;
+  readonly applicationName: string;
+  readonly slowQueryMs: number;
+  readonly maxFingerprints: number;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly context: (() => QueryContext | undefined) | undefined;
+  readonly onQuery: QueryListener | undefined;
+}
+
+/** Options that a borrowed pool has decided already; taking them silently would be an option that does nothing. */
+const OWNED_POOL_ONLY = [
+  'connectionString',
+  'connection',
+  'maxPoolSize',
+  'idleTimeoutMs',
+  'statementTimeoutMs',
+  'idleInTransactionTimeoutMs',
+  'connectTimeoutMs',
+  'applicationName',
+] as const;
+
+const DAY_MS = 86_400_000;
+
+/** Fills in the defaults; throws an `OptionError` that names the first value it cannot use. */
+export function resolveOptions(options: DatabaseOptions): ResolvedOptions {
+  const { pool } = options;
+  if (pool !== undefined) {
+    for (const name of OWNED_POOL_ONLY) {
+      if (options[name] !== undefined) throw new OptionError(name, options[name], 'nothing, when a pool is borrowed');
+    }
+  } else if (options.connectionString === undefined && options.connection === undefined) {
+    throw new OptionError('connectionString', undefined, 'one of pool, connectionString and connection');
+  } else if (options.connectionString !== undefined && options.connection !== undefined) {
+    throw new OptionError('connection', options.connection, 'nothing, when there is a connectionString');
+  }
+  const statementTimeoutMs = whole('statementTimeoutMs', options.statementTimeoutMs, 30_000, 0, DAY_MS);
+  const answerFallbackMs = pool !== undefined || statementTimeoutMs === 0 ? 60_000 : statementTimeoutMs + 5_000;
+  const poolSize = whole('poolSize', options.poolSize, pool?.options?.max ?? 10, 1, 1_000);
+  return {
+    borrowedPool: pool,
+    connectionString: options.connectionString,
+    connection: options.connection ?? {},
+    poolSize,
+    maxPoolSize: whole('maxPoolSize', options.maxPoolSize, Math.min(poolSize * 4, 1_000), poolSize, 1_000),
+    idleTimeoutMs: whole('idleTimeoutMs', options.idleTimeoutMs, 30_000, 1, DAY_MS),
+    statementTimeoutMs,
+    answerTimeoutMs: whole('answerTimeoutMs', options.answerTimeoutMs, answerFallbackMs, 10, 2 * DAY_MS),
+    idleInTransactionTimeoutMs: whole(
+      'idleInTransactionTimeoutMs',
+      options.idleInTransactionTimeoutMs,
+      60_000,
+      0,
+      DAY_MS,
+    ),
+    connectTimeoutMs: whole('connectTimeoutMs', options.connectTimeoutMs, 5_000, 1, DAY_MS),
+    acquireTimeoutMs: whole('acquireTimeoutMs', options.acquireTimeoutMs, 5_000, 1, DAY_MS),
+    maxWaiting: whole('maxWaiting', options.maxWaiting, 1_000, 0, 1_000_000),
+    applicationName: options.applicationName ?? 'dunlin',
+    slowQueryMs: checkSlowQueryMs(options.slowQueryMs ?? 1_000),
+    maxFingerprints: whole('maxFingerprints', options.maxFingerprints, 1_000, 1, 100_000),
+    clock: options.clock ?? systemClock,
+    logger: options.logger ?? processWarnings,
+    context: options.context,
+    onQuery: options.onQuery,
+  };
+}
+
+/** A threshold of 0 would call every statement slow and explain them all; fractions are fine. */
+export function checkSlowQueryMs(given: number): number {
+  if (!(given >= 0.1 && given <= DAY_MS)) throw new OptionError('slowQueryMs', given, '0.1 to 86400000 milliseconds');
+  return given;
+}
+
+function whole(name: string, given: number | undefined, fallback: number, least: number, most: number): number {
+  if (given === undefined) return fallback;
+  if (!Number.isInteger(given) || given < least || given > most) {
+    throw new OptionError(name, given, `a whole number from ${least} to ${most}`);
+  }
+  return given;
+}
