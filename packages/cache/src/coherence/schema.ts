@@ -45,13 +45,14 @@ BEGIN
     RAISE EXCEPTION 'cache_publish needs one version for each key' USING ERRCODE = 'invalid_parameter_value';
   END IF;
   PERFORM pg_advisory_xact_lock_shared(cache_lock_key());
-  SELECT jsonb_agg(jsonb_build_object('instance', instance, 'leaseMs', lease_ms))
-    INTO v_peers FROM cache_instances WHERE instance <> p_writer;
+  SELECT jsonb_agg(jsonb_build_object('instance', instance, 'epoch', epoch::text, 'renewals', renewals,
+      'applied', applied, 'leaseMs', lease_ms))
+    INTO v_peers FROM cache_instances WHERE instance IS DISTINCT FROM p_writer;
   IF v_peers IS NULL THEN
     RETURN NULL;
   END IF;
   INSERT INTO cache_commits (writer, keys, versions, tags)
-    VALUES (p_writer, coalesce(p_keys, '{}'), p_versions, coalesce(p_tags, '{}')) RETURNING id INTO v_id;
+    VALUES (coalesce(p_writer, ''), coalesce(p_keys, '{}'), p_versions, coalesce(p_tags, '{}')) RETURNING id INTO v_id;
   RETURN jsonb_build_object('commitId', v_id, 'peers', v_peers);
 END $$;
 

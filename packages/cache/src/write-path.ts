@@ -1,0 +1,201 @@
+import type { Acknowledgement } from './coherence/acknowledgements.js';
+import type { PublishedCommit, StaleNames } from './coherence/commit-log.js';
+import { parsePublished } from './coherence/postgres-commit-log.js';
+import { checkKey, type CacheCore } from './core.js';
+import { globMatcher } from './glob.js';
+import { storeValue } from './value.js';
+
+/** One cached thing that a commit changed. */
+export interface CommittedChange {
+  /** A key, or a declared pattern ending in `*`. */
+  readonly key: string;
+  /** The version that the commit gave it. Entries of at least this version stay. */
+  readonly version?: number;
+  /** The new value, where the writer knows it: replaces an older one in this instance's memory. Needs `version`. */
+  readonly value?: unknown;
+  /** Cap of the new value's ttl. */
+  readonly ttlSeconds?: number;
+}
+
+export interface Committed {
+  /** What `cache_publish` returned inside the transaction, untouched. Null or absent: no other instance was alive. */
+  readonly published?: unknown;
+  readonly changes: readonly CommittedChange[];
+  readonly tags?: readonly string[];
+}
+
+export interface SetOptions {
+  readonly tags?: readonly string[];
+  readonly version?: number;
+}
+
+const nobody: Acknowledgement = { waitedMs: 0, confirmed: 0, expired: [] };
+
+/** Everything that makes kept values untrue. Memory is told first and synchronously, then Redis, then the other instances. */
+export class WritePath {
+  constructor(private readonly core: CacheCore) {}
+
+  async set(key: string, value: unknown, ttlSeconds: number | undefined, options: SetOptions): Promise<boolean> {
+    checkKey(key);
+    const { core } = this;
+    const policy = core.classes.of(key);
+    const stored = storeValue(value);
+    const ttlMs = core.ttlMs(policy, ttlSeconds);
+    const tags = options.tags ?? [];
+    core.flights.fenceKey(key);
+    const mayHold = policy.inMemory && (!policy.strict || core.coherence !== undefined);
+    core.memory.remove(key);
+    const held = mayHold && core.put(key, policy, tags, { stored, version: options.version, ttlMs });
+    const shared = policy.inRedis ? core.shared : undefined;
+    const staleMs = Math.max(policy.staleWhileRevalidateMs, policy.staleIfErrorMs);
+    const sharedSet = shared
+      ? await shared.set(key, tags, { stored, version: options.version, ttlMs, staleMs })
+      : false;
+    const told = await this.tellOthers({ keys: [key], versions: null, tags: [] });
+    return (held || sharedSet) && told;
+  }
+
+  /** Whether a live value was removed. */
+  async remove(key: string): Promise<boolean> {
+    checkKey(key);
+    const wasHeld = this.core.forgetKey(key);
+    const removed = this.core.classes.of(key).inRedis ? await this.core.shared?.remove([key]) : undefined;
+    await this.tellOthers({ keys: [key], versions: null, tags: [] });
+    return wasHeld || (removed ?? 0) > 0;
+  }
+
+  /** Live keys removed from this instance's memory and from Redis, each counted once. */
+  async removePattern(pattern: string): Promise<number> {
+    checkKey(pattern);
+    const held = this.core.forgetPattern(pattern);
+    const group = this.core.classes.groupOfPattern(pattern);
+    const { shared } = this.core;
+    const sharedCount = shared
+      ? await (group === undefined ? shared.removeGlob(pattern) : shared.removeGroup(group))
+      : undefined;
+    await this.tellOthers({ keys: [pattern], versions: null, tags: [] });
+    if (sharedCount === undefined) return held.length;
+    return sharedCount + held.filter((key) => !this.core.classes.of(key).inRedis).length;
+  }
+
+  /** Live keys in memory that match, and those in Redis of a declared pattern. */
+  async matching(pattern: string): Promise<readonly string[]> {
+    checkKey(pattern);
+    const group = this.core.classes.groupOfPattern(pattern);
+    const held =
+      group === undefined ? this.core.memory.keysWhere(globMatcher(pattern)) : this.core.memory.keysOfGroup(group);
+    const nowMs = this.core.clock.monotonicMs();
+    const live = held.filter((key) => this.core.servable(key, nowMs, 0));
+    const shared = group === undefined ? undefined : await this.core.shared?.keysOfGroup(group);
+    return [...new Set([...live, ...(shared ?? [])])];
+  }
+
+  /** Live keys removed from this instance's memory; in Redis one step makes the rest invalid, uncounted. */
+  async removeTag(tag: string): Promise<number> {
+    checkKey(tag);
+    const held = this.core.forgetTag(tag);
+    await this.core.shared?.removeTag(tag);
+    await this.tellOthers({ keys: [], versions: null, tags: [tag] });
+    return held.length;
+  }
+
+  async retime(key: string, ttlSeconds: number): Promise<boolean> {
+    checkKey(key);
+    const policy = this.core.classes.of(key);
+    const ttlMs = this.core.ttlMs(policy, ttlSeconds);
+    const nowMs = this.core.clock.monotonicMs();
+    const entry = this.core.servable(key, nowMs, 0);
+    if (entry) {
+      const { stored, version, tags } = entry;
+      this.core.put(key, policy, tags, { stored, version, ttlMs });
+    }
+    const staleMs = Math.max(policy.staleWhileRevalidateMs, policy.staleIfErrorMs);
+    const shared = policy.inRedis ? await this.core.shared?.retime(key, ttlMs, staleMs) : false;
+    return entry !== undefined || shared === true;
+  }
+
+  /** After a commit of the caller's: resolves when its answer may be sent. */
+  async afterCommit(committed: Committed): Promise<Acknowledgement> {
+    const stale = namesOf(committed);
+    const published = this.applyHere(committed, stale);
+    if (!this.core.coherence) {
+      await this.tellOthers(stale);
+      return nobody;
+    }
+    return this.core.coherence.acknowledge(published, stale);
+  }
+
+  /** The caller does not know whether its commit happened: nothing of it may be believed. */
+  async afterUnknownOutcome(given: { changes: readonly CommittedChange[]; tags?: readonly string[] }): Promise<void> {
+    const names = namesOf(given);
+    const stale: StaleNames = { ...names, versions: null };
+    this.forget(stale);
+    // The server may still be at it: what a reader fills in meanwhile is removed again.
+    for (const delayMs of [1_000, 5_000]) this.core.clock.schedule(() => this.forget(stale), delayMs);
+    await this.tellOthers(stale);
+  }
+
+  /** Memory and Redis of this instance; also what another instance's commit does here. */
+  forget(stale: StaleNames): void {
+    this.core.forget(stale);
+    const { shared, classes } = this.core;
+    if (!shared) return;
+    const keys: string[] = [];
+    for (const key of stale.keys) {
+      if (!key.endsWith('*')) {
+        if (classes.of(key).inRedis) keys.push(key);
+        continue;
+      }
+      const group = classes.groupOfPattern(key);
+      void (group === undefined ? shared.removeGlob(key) : shared.removeGroup(group));
+    }
+    // Not awaited: until Redis has done it, the tier does not answer for these keys.
+    if (keys.length > 0) void shared.remove(keys);
+    for (const tag of stale.tags) void shared.removeTag(tag);
+  }
+
+  private applyHere(committed: Committed, stale: StaleNames): PublishedCommit | null {
+    // Memory first: whatever is wrong with `published`, this instance must not go on serving the old values.
+    for (const change of committed.changes) this.writeThrough(change);
+    this.forget(stale);
+    return parsePublished(committed.published);
+  }
+
+  /**
+   * Replaces an older value by the new one. Only where an older one is held: a missing entry may have been removed by a still newer
+   * commit, and then this value would be the stale one.
+   */
+  private writeThrough(change: CommittedChange): void {
+    const { key, version, value } = change;
+    if (version === undefined || value === undefined) return;
+    const held = this.core.memory.get(key);
+    if (!held || held.version === undefined || held.version >= version) return;
+    const { policy, tags } = held;
+    const ttlMs = this.core.ttlMs(policy, change.ttlSeconds);
+    this.core.flights.fenceKey(key, version);
+    this.core.put(key, policy, tags, { stored: storeValue(value), version, ttlMs });
+  }
+
+  private async tellOthers(stale: StaleNames): Promise<boolean> {
+    const { coherence, options } = this.core;
+    if (!coherence) return true;
+    try {
+      await coherence.publish(stale);
+      return true;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      options.logger.warn({ reason }, 'an invalidation could not be published yet; it is sent again');
+      coherence.publishLater(stale);
+      return false;
+    }
+  }
+}
+
+function namesOf(given: { changes: readonly CommittedChange[]; tags?: readonly string[] }): StaleNames {
+  const versions = given.changes.map((change) => change.version ?? null);
+  return {
+    keys: given.changes.map((change) => change.key),
+    versions: versions.some((version) => version !== null) ? versions : null,
+    tags: given.tags ?? [],
+  };
+}
