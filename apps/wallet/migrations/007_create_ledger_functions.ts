@@ -13,5 +13,7 @@ export const up = (pgm: MigrationBuilder): void => {
 };
 
 export const down = (pgm: MigrationBuilder): void => {
-  pgm.sql('drop function ledger_close_tokens, ledger_execute, ledger_post, uuid_v7, issuer_stripe, world_stripe, open_system_accounts');
+  pgm.sql(
+    'drop function ledger_close_tokens, ledger_execute, ledger_post, uuid_v7, issuer_stripe, world_stripe, open_system_accounts',
+  );
 };

@@ -99,7 +99,7 @@ export const ledgerExecute = `
       if v_refusal is null then
         if v_kinds[d] is null or v_kinds[c] is null or v_currencies[d] <> p_currency or v_currencies[c] <> p_currency then
           raise exception 'an account of this operation is missing or of another currency than %', p_currency;
-        elsif v_kinds[d] <> 'world' and v_balances[d] - v_helds[d] < p_amounts[i] then
+        elsif v_kinds[d] = 'user' and v_balances[d] - v_helds[d] < p_amounts[i] then
           v_refusal := 'insufficient_funds';
         elsif p_types[i] = 'token_redemption' then
           select case when bool_or(t.id is null) then 'token_not_found' else 'token_not_active' end,

@@ -57,7 +57,9 @@ function details(operation: Operation): string | null {
     case 'withdrawal':
       return JSON.stringify({ reference: operation.reference });
     case 'token_purchase':
-      return JSON.stringify({ tokens: operation.tokens.map((token) => ({ ...token, amount: token.amount.toString() })) });
+      return JSON.stringify({
+        tokens: operation.tokens.map((token) => ({ ...token, amount: token.amount.toString() })),
+      });
     case 'token_redemption':
       return JSON.stringify({ tokenIds: operation.tokenIds });
   }

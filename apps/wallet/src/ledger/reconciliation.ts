@@ -80,7 +80,7 @@ export async function reconcile(database: Queryable, options: { signal?: AbortSi
     discrepancies.push({ check: 'issuer_float', expected: totals.tokens_out, found: totals.issuer_float });
   }
   let accounts = 0;
-  for (let after: string | null = null; ; ) {
+  for (let after: string | null = null; ;) {
     options.signal?.throwIfAborted();
     const page: { rows: PageRow[] } = await database.query<PageRow>(pageStatement, [after, pageSize]);
     accounts += page.rows.length;

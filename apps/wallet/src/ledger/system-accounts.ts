@@ -12,9 +12,13 @@ export const issuerStripe = (userId: string): string => `00000000-0000-8000-8002
  * @throws LedgerSetupError when the database keeps another currency.
  */
 export async function openSystemAccounts(database: Queryable, currency: string): Promise<void> {
-  const { rows } = await database.query<{ currency: string }>('select open_system_accounts($1) as currency', [currency]);
+  const { rows } = await database.query<{ currency: string }>('select open_system_accounts($1) as currency', [
+    currency,
+  ]);
   const kept = rows[0]?.currency;
   if (kept !== currency) {
-    throw new LedgerSetupError(`This ledger is kept in ${kept ?? 'no currency'}; CURRENCY says ${currency}. Use another database or the same currency.`);
+    throw new LedgerSetupError(
+      `This ledger is kept in ${kept ?? 'no currency'}; CURRENCY says ${currency}. Use another database or the same currency.`,
+    );
   }
 }

@@ -28,13 +28,20 @@ export function decodeCursor(word: string, filters: HistoryFilters): HistoryPosi
     throw new InvalidQueryOption('cursor', 'belongs to a history with other filters or another order');
   }
   const createdAt = new Date(Number(bytes.readBigInt64BE(0)));
-  if (Number.isNaN(createdAt.getTime())) throw new InvalidQueryOption('cursor', 'is not one that a page of history gave');
+  if (Number.isNaN(createdAt.getTime()))
+    throw new InvalidQueryOption('cursor', 'is not one that a page of history gave');
   const hex = bytes.toString('hex', 8, 24);
   const id = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
   return { createdAt, id };
 }
 
 function digest(filters: HistoryFilters): Buffer {
-  const words = [filters.type, filters.status, filters.startDate?.getTime(), filters.endDate?.getTime(), filters.orderDirection];
+  const words = [
+    filters.type,
+    filters.status,
+    filters.startDate?.getTime(),
+    filters.endDate?.getTime(),
+    filters.orderDirection,
+  ];
   return createHash('sha256').update(JSON.stringify(words)).digest().subarray(0, 4);
 }

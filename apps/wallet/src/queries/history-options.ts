@@ -44,7 +44,9 @@ export const largestLimit = 100;
 
 /** @throws InvalidQueryOption that names the first option it cannot use. */
 export function resolveHistoryOptions(options: HistoryOptions): HistoryRequest {
-  const filters: HistoryFilters = { orderDirection: oneOf('orderDirection', options.orderDirection, ['asc', 'desc']) ?? 'desc' };
+  const filters: HistoryFilters = {
+    orderDirection: oneOf('orderDirection', options.orderDirection, ['asc', 'desc']) ?? 'desc',
+  };
   const type = oneOf('type', options.type, transactionTypes);
   if (type !== undefined) filters.type = type;
   const status = oneOf('status', options.status, transactionStatuses);
@@ -62,7 +64,11 @@ export function resolveHistoryOptions(options: HistoryOptions): HistoryRequest {
   };
 }
 
-function oneOf<Value extends string>(option: string, given: Value | undefined, allowed: readonly Value[]): Value | undefined {
+function oneOf<Value extends string>(
+  option: string,
+  given: Value | undefined,
+  allowed: readonly Value[],
+): Value | undefined {
   if (given === undefined || allowed.includes(given)) return given;
   throw new InvalidQueryOption(option, `${JSON.stringify(given)} is none of ${allowed.join(', ')}`);
 }

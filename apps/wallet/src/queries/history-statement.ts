@@ -25,14 +25,20 @@ const counterColumns = transactionTypes.flatMap((type) =>
  *
  * Statements differ by which filters are present, never by their values, so each shape is prepared once per connection.
  */
-export function historyStatement(userId: string, request: HistoryRequest, after: HistoryPosition | undefined): BuiltStatement {
+export function historyStatement(
+  userId: string,
+  request: HistoryRequest,
+  after: HistoryPosition | undefined,
+): BuiltStatement {
   const { filters, limit, page } = request;
   const parameters = new Parameters();
   const user = parameters.add(userId);
   const conditions = filterConditions(filters, parameters);
   if (after !== undefined) {
     const comparison = filters.orderDirection === 'desc' ? '<' : '>';
-    conditions.push(`(created_at, id) ${comparison} (${parameters.add(after.createdAt)}::timestamptz(3), ${parameters.add(after.id)}::uuid)`);
+    conditions.push(
+      `(created_at, id) ${comparison} (${parameters.add(after.createdAt)}::timestamptz(3), ${parameters.add(after.id)}::uuid)`,
+    );
   }
   const skip = after === undefined ? (page - 1) * limit : 0;
   const take = parameters.add(limit + 1);
@@ -56,7 +62,8 @@ function filterConditions(filters: HistoryFilters, parameters: Parameters): stri
   const conditions: string[] = [];
   if (filters.type !== undefined) conditions.push(`type = ${parameters.add(filters.type)}`);
   if (filters.status !== undefined) conditions.push(`status = ${parameters.add(filters.status)}`);
-  if (filters.startDate !== undefined) conditions.push(`created_at >= ${parameters.add(filters.startDate)}::timestamptz`);
+  if (filters.startDate !== undefined)
+    conditions.push(`created_at >= ${parameters.add(filters.startDate)}::timestamptz`);
   if (filters.endDate !== undefined) conditions.push(`created_at < ${parameters.add(filters.endDate)}::timestamptz`);
   return conditions;
 }
@@ -67,7 +74,9 @@ function totalExpression(filters: HistoryFilters, user: string, conditions: read
     const columns = counterColumns.map(({ type, status, column }) => {
       const ifType = filters.type === undefined ? '' : ` and '${type}' = $2`;
       const ifStatus = filters.status === undefined ? '' : ` and '${status}' = $${filters.type === undefined ? 2 : 3}`;
-      return ifType + ifStatus === '' ? `a.${column}` : `case when true${ifType}${ifStatus} then a.${column} else 0 end`;
+      return ifType + ifStatus === ''
+        ? `a.${column}`
+        : `case when true${ifType}${ifStatus} then a.${column} else 0 end`;
     });
     return `(select (${columns.join(' + ')})::bigint from accounts a where a.id = ${user})`;
   }
@@ -77,7 +86,9 @@ function totalExpression(filters: HistoryFilters, user: string, conditions: read
 }
 
 function shape(filters: HistoryFilters, after: HistoryPosition | undefined): string {
-  const flags = [filters.type, filters.status, filters.startDate, filters.endDate, after].map((part) => (part === undefined ? '0' : '1'));
+  const flags = [filters.type, filters.status, filters.startDate, filters.endDate, after].map((part) =>
+    part === undefined ? '0' : '1',
+  );
   return `${filters.orderDirection}_${flags.join('')}`;
 }
 

@@ -28,7 +28,11 @@ type HistoryRow = { [Column in keyof TransactionRow]: TransactionRow[Column] | n
  * One page of what `userId` sent and received, newest first unless asked otherwise; one statement.
  * @throws InvalidQueryOption that names what cannot be used.
  */
-export async function readTransactionHistory(database: Queryable, userId: string, options: HistoryOptions): Promise<HistoryPage> {
+export async function readTransactionHistory(
+  database: Queryable,
+  userId: string,
+  options: HistoryOptions,
+): Promise<HistoryPage> {
   const request = resolveHistoryOptions(options);
   const after = request.cursor === undefined ? undefined : decodeCursor(request.cursor, request.filters);
   const { name, text, values } = historyStatement(userId, request, after);
@@ -38,11 +42,17 @@ export async function readTransactionHistory(database: Queryable, userId: string
   return { data, pagination: pagination(request, data, found.length > request.limit, rows[0]?.total ?? null) };
 }
 
-function pagination(request: HistoryRequest, data: Transaction[], hasNext: boolean, counted: bigint | null): HistoryPagination {
+function pagination(
+  request: HistoryRequest,
+  data: Transaction[],
+  hasNext: boolean,
+  counted: bigint | null,
+): HistoryPagination {
   const last = data.at(-1);
   const nextCursor = hasNext && last !== undefined ? encodeCursor(last, request.filters) : null;
   if (request.cursor !== undefined) return { limit: request.limit, hasNext, hasPrev: true, nextCursor };
-  const capped = (request.filters.startDate !== undefined || request.filters.endDate !== undefined) && Number(counted) > totalCap;
+  const capped =
+    (request.filters.startDate !== undefined || request.filters.endDate !== undefined) && Number(counted) > totalCap;
   const total = capped ? totalCap : Number(counted ?? 0n);
   return {
     page: request.page,
