@@ -1,3 +1,4 @@
+import { DatabaseError } from '@dunlin/postgres';
 import { v7 as uuidv7 } from 'uuid';
 import { parseDeviceJwk, type Ed25519PublicJwk } from '../keys/jwk.js';
 import type { TransactionalDatabase } from '../keys/queryable.js';
@@ -46,8 +47,6 @@ export interface Profile extends User {
   /** The newest active key of the user's devices. */
   devicePublicKey: Ed25519PublicJwk | null;
 }
-
-const uniqueViolation = '23505';
 
 /** Who may use the wallet: registration, login, and what is known of a user. */
 export class Accounts {
@@ -112,7 +111,8 @@ export class Accounts {
       const { id, email, role } = user;
       return { kind: 'registered', user: { id, email, role, isActive: true, createdAt: stored.createdAt } };
     } catch (error) {
-      if (violates(error, 'public_keys_pkey')) return { kind: 'device_key_taken' };
+      if (error instanceof DatabaseError && error.constraint === 'public_keys_pkey')
+        return { kind: 'device_key_taken' };
       throw error;
     }
   }
@@ -122,12 +122,4 @@ export class Accounts {
     const to = await this.passwords.hash(password);
     if (to !== undefined) await replacePasswordHash(this.database, userId, from, to);
   }
-}
-
-/** Reads the driver's error by its fields, so that neither the driver nor a wrapper's class is named here. */
-function violates(error: unknown, constraint: string): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code, constraint: violated, cause } = error as Error & { code?: unknown; constraint?: unknown };
-  if (code === uniqueViolation && violated === constraint) return true;
-  return cause !== undefined && cause !== error && violates(cause, constraint);
 }

@@ -5,7 +5,8 @@ import { parseEmail } from './email.js';
 
 export interface OperatorCredentials {
   email: string;
-  password: string;
+  /** Undefined: made up when there is no operator yet. */
+  password: string | undefined;
 }
 
 export type OperatorOutcome =
@@ -13,12 +14,12 @@ export type OperatorOutcome =
   | { kind: 'present' }
   /** Made with the configured address and password. */
   | { kind: 'created'; email: string }
-  /** Nothing was configured and nobody was there: made up. Show the password once; it is kept nowhere. */
+  /** No password was configured and nobody was there: made up. Show it once; it is kept nowhere. */
   | { kind: 'made_up'; email: string; password: string }
-  /** The configured address belongs to an account that is no operator, or that is deactivated, or whose password is another one. */
+  /** The configured values cannot stand. `reason` is a sentence for whoever starts the wallet, and holds no password. */
   | { kind: 'refused'; reason: string };
 
-const defaultEmail = 'operator@dunlin.local';
+const notAnOperator = 'OPERATOR_EMAIL belongs to an account that is no operator.';
 
 /**
  * Sees to it that somebody can run the wallet. Safe to call from instances that start together: the one whose insert comes first
@@ -29,22 +30,24 @@ const defaultEmail = 'operator@dunlin.local';
 export async function ensureOperator(
   database: Queryable,
   accounts: Accounts,
-  configured: OperatorCredentials | undefined,
+  credentials: OperatorCredentials,
 ): Promise<OperatorOutcome> {
-  if (configured !== undefined) return ensureConfigured(database, accounts, configured);
+  const { email, password } = credentials;
+  if (password !== undefined) return ensureConfigured(database, accounts, email, password);
   if (await someOperator(database)) return { kind: 'present' };
-  const password = randomBytes(18).toString('base64url');
-  const outcome = await accounts.register({ email: defaultEmail, password }, 'operator');
+  const madeUp = randomBytes(18).toString('base64url');
+  const outcome = await accounts.register({ email, password: madeUp }, 'operator');
   switch (outcome.kind) {
     case 'registered':
-      return { kind: 'made_up', email: outcome.user.email, password };
+      return { kind: 'made_up', email: outcome.user.email, password: madeUp };
     case 'email_taken':
-      if (await someOperator(database)) return { kind: 'present' };
-      return {
-        kind: 'refused',
-        reason: `There is no active operator, and ${defaultEmail} belongs to another account. Set OPERATOR_EMAIL and OPERATOR_PASSWORD.`,
-      };
-    default:
+      return (await someOperator(database))
+        ? { kind: 'present' }
+        : { kind: 'refused', reason: await whyTaken(database, email) };
+    case 'invalid':
+      return { kind: 'refused', reason: `OPERATOR_EMAIL ${outcome.reason}.` };
+    case 'device_key_taken':
+    case 'busy':
       throw new Error(`the operator could not be registered: ${outcome.kind}`);
   }
 }
@@ -52,9 +55,10 @@ export async function ensureOperator(
 async function ensureConfigured(
   database: Queryable,
   accounts: Accounts,
-  configured: OperatorCredentials,
+  email: string,
+  password: string,
 ): Promise<OperatorOutcome> {
-  const outcome = await accounts.register(configured, 'operator');
+  const outcome = await accounts.register({ email, password }, 'operator');
   switch (outcome.kind) {
     case 'registered':
       return { kind: 'created', email: outcome.user.email };
@@ -64,7 +68,7 @@ async function ensureConfigured(
         reason: `${outcome.path === '/email' ? 'OPERATOR_EMAIL' : 'OPERATOR_PASSWORD'} ${outcome.reason}.`,
       };
     case 'email_taken':
-      return checkExisting(database, accounts, configured);
+      return checkExisting(database, accounts, email, password);
     case 'device_key_taken':
     case 'busy':
       throw new Error(`the operator could not be registered: ${outcome.kind}`);
@@ -74,21 +78,19 @@ async function ensureConfigured(
 async function checkExisting(
   database: Queryable,
   accounts: Accounts,
-  configured: OperatorCredentials,
+  email: string,
+  password: string,
 ): Promise<OperatorOutcome> {
-  const login = await accounts.login(configured.email, configured.password);
-  if (login.kind === 'welcome' && login.user.role === 'operator') return { kind: 'present' };
-  if (login.kind === 'welcome')
-    return { kind: 'refused', reason: 'OPERATOR_EMAIL belongs to an account that is no operator.' };
-  if (login.kind === 'busy') throw new Error('the operator could not be checked: busy');
-  if (!(await isOperator(database, configured.email))) {
-    return { kind: 'refused', reason: 'OPERATOR_EMAIL belongs to an account that is no operator.' };
+  const login = await accounts.login(email, password);
+  switch (login.kind) {
+    case 'welcome':
+      return login.user.role === 'operator' ? { kind: 'present' } : { kind: 'refused', reason: notAnOperator };
+    case 'deactivated':
+    case 'bad_credentials':
+      return { kind: 'refused', reason: await whyTaken(database, email) };
+    case 'busy':
+      throw new Error('the operator could not be checked: busy');
   }
-  if (login.kind === 'deactivated') return { kind: 'refused', reason: 'The operator OPERATOR_EMAIL is deactivated.' };
-  return {
-    kind: 'refused',
-    reason: 'OPERATOR_PASSWORD is not the password of the operator OPERATOR_EMAIL. Give the one that it was made with.',
-  };
 }
 
 async function someOperator(database: Queryable): Promise<boolean> {
@@ -96,11 +98,15 @@ async function someOperator(database: Queryable): Promise<boolean> {
   return rows.length > 0;
 }
 
-async function isOperator(database: Queryable, email: string): Promise<boolean> {
+/** Why an address that is taken does not serve. */
+async function whyTaken(database: Queryable, email: string): Promise<string> {
   const parsed = parseEmail(email);
-  if (parsed.kind === 'invalid') return false;
-  const { rows } = await database.query(`select from users where lower(email) = $1 and role = 'operator'`, [
-    parsed.email,
-  ]);
-  return rows.length > 0;
+  const { rows } = await database.query<{ role: string; isActive: boolean }>(
+    'select role, is_active as "isActive" from users where lower(email) = $1',
+    [parsed.kind === 'ok' ? parsed.email : email],
+  );
+  const [holder] = rows;
+  if (holder?.role !== 'operator') return notAnOperator;
+  if (!holder.isActive) return 'The operator OPERATOR_EMAIL is deactivated.';
+  return 'OPERATOR_PASSWORD is not the password of the operator OPERATOR_EMAIL. Give the one that it was made with.';
 }

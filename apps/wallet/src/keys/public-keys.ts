@@ -1,3 +1,4 @@
+import { statement } from '@dunlin/postgres';
 import type { Ed25519PublicJwk, Thumbprint } from './jwk.js';
 import type { Queryable } from './queryable.js';
 
@@ -35,6 +36,23 @@ interface PublicKeyRow {
 const columns = `id, type, user_id as "userId", jwk, is_active as "isActive", created_at as "createdAt", revoked_at as "revokedAt",
   version::text as version`;
 
+const changesAfter = statement(
+  'public_keys_after',
+  `with head as (select coalesce(max(version), 0)::text as head from public_keys)
+   select head.head, changed.*
+     from head left join (
+       select ${columns} from public_keys where public_keys.version > $1::bigint order by public_keys.version limit $2::int + 1
+     ) changed on true
+    order by changed.version::bigint`,
+  { readOnly: true },
+);
+
+const keysOfUser = statement(
+  'public_keys_of_user',
+  `select ${columns} from public_keys where user_id = $1 order by created_at desc, public_keys.version desc limit 1000`,
+  { readOnly: true },
+);
+
 /**
  * The public-key database, read as a feed: rows in the order of their last change. A key that changes while a reader
  * pages moves to the end, so the reader meets it (again) on a later page and misses nothing.
@@ -45,15 +63,7 @@ export class PublicKeyDatabase {
   /** Up to `limit` keys that changed after version `after` ('0' for all). One query, one index range, at any depth. */
   async page(after: string, limit: number): Promise<PublicKeyPage> {
     // One statement, one snapshot: `head` and the rows agree. A row more than asked for tells whether there are more.
-    const { rows } = await this.database.query<PublicKeyRow & { head: string }>(
-      `with head as (select coalesce(max(version), 0)::text as head from public_keys)
-       select head.head, changed.*
-         from head left join (
-           select ${columns} from public_keys where public_keys.version > $1::bigint order by public_keys.version limit $2 + 1
-         ) changed on true
-        order by changed.version::bigint`,
-      [after, limit],
-    );
+    const { rows } = await this.database.query<PublicKeyRow & { head: string }>(changesAfter, [after, limit]);
     const changed = rows.filter((row) => row.id !== null);
     const last = changed.length > limit ? changed[limit - 1] : undefined;
     return {
@@ -65,10 +75,7 @@ export class PublicKeyDatabase {
 
   /** All keys of a user, revoked ones included, newest first. */
   async ofUser(userId: string): Promise<PublicKey[]> {
-    const { rows } = await this.database.query<PublicKeyRow>(
-      `select ${columns} from public_keys where user_id = $1 order by created_at desc, id limit 1000`,
-      [userId],
-    );
+    const { rows } = await this.database.query<PublicKeyRow>(keysOfUser, [userId]);
     return rows.map(toPublicKey);
   }
 }

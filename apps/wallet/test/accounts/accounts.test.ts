@@ -1,11 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto';
+import type { Database } from '@dunlin/postgres';
 import type { TestDatabase } from '@dunlin/testkit';
 import { v7 as uuidv7, version } from 'uuid';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Accounts } from '../../src/accounts/accounts.js';
 import { ensureOperator } from '../../src/accounts/operator.js';
 import { Passwords } from '../../src/accounts/passwords.js';
-import { createWalletDatabase, openDatabase, type OpenDatabase } from '../support/database.js';
+import { createWalletDatabase, openDatabase } from '../support/database.js';
 
 const cheap = { memoryKib: 64, passes: 1 };
 const password = 'correct horse';
@@ -16,7 +17,7 @@ function newDeviceKey(): object {
 
 describe('accounts', () => {
   let testDatabase: TestDatabase;
-  let database: OpenDatabase;
+  let database: Database;
   let accounts: Accounts;
 
   beforeEach(async () => {
@@ -156,16 +157,15 @@ describe('accounts', () => {
 
   describe('the operator', () => {
     const configured = { email: 'ops@example.org', password: 'a long password' };
+    const unset = { email: 'operator@localhost', password: undefined };
 
     it('is made up once, by instances that start together, with a password that works', async () => {
-      const outcomes = await Promise.all(
-        Array.from({ length: 4 }, () => ensureOperator(database, accounts, undefined)),
-      );
+      const outcomes = await Promise.all(Array.from({ length: 4 }, () => ensureOperator(database, accounts, unset)));
       const madeUp = outcomes.flatMap((outcome) => (outcome.kind === 'made_up' ? [outcome] : []));
       expect(outcomes.map((outcome) => outcome.kind).sort()).toEqual(['made_up', 'present', 'present', 'present']);
       const login = await accounts.login(madeUp[0]?.email ?? '', madeUp[0]?.password ?? '');
       expect(login).toMatchObject({ kind: 'welcome', user: { role: 'operator' } });
-      expect(await ensureOperator(database, accounts, undefined)).toEqual({ kind: 'present' });
+      expect(await ensureOperator(database, accounts, unset)).toEqual({ kind: 'present' });
     });
 
     it('is made as configured, and found at the next start', async () => {
@@ -175,7 +175,12 @@ describe('accounts', () => {
       });
       expect(await ensureOperator(database, accounts, configured)).toEqual({ kind: 'present' });
       expect(await accounts.login(configured.email, configured.password)).toMatchObject({ user: { role: 'operator' } });
-      expect(await ensureOperator(database, accounts, undefined)).toEqual({ kind: 'present' });
+      expect(await ensureOperator(database, accounts, unset)).toEqual({ kind: 'present' });
+    });
+
+    it("is refused when nobody runs the wallet and the address is a user's", async () => {
+      await register(unset.email);
+      expect(await ensureOperator(database, accounts, unset)).toMatchObject({ kind: 'refused', reason: /no operator/ });
     });
 
     it.each([

@@ -5,6 +5,7 @@ describe('parseEmail', () => {
   it.each([
     ['ada@example.org', 'ada@example.org'],
     ['  Ada.Lovelace+dunlin@Example.ORG ', 'ada.lovelace+dunlin@example.org'],
+    ['operator@localhost', 'operator@localhost'],
     ["o'brien@mail.example.co.uk", "o'brien@mail.example.co.uk"],
     ['ada@bücher.example', 'ada@xn--bcher-kva.example'],
     [`${'a'.repeat(64)}@example.org`, `${'a'.repeat(64)}@example.org`],
@@ -18,7 +19,7 @@ describe('parseEmail', () => {
     'ada',
     'ada@',
     '@example.org',
-    'ada@localhost',
+    'ada@mailhost',
     'ada@example..org',
     'ada@-example.org',
     'ada@127.0.0.1',

@@ -1,15 +1,16 @@
 import { randomBytes, sign, verify } from 'node:crypto';
+import type { Database } from '@dunlin/postgres';
 import type { TestDatabase } from '@dunlin/testkit';
 import { createLocalJWKSet } from 'jose';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toJwks } from '../../src/keys/jwks.js';
 import { loadKeyring } from '../../src/keys/keyring.js';
 import { parseMasterKey, type MasterKey } from '../../src/keys/master-key.js';
-import { createWalletDatabase, openDatabase, type OpenDatabase } from '../support/database.js';
+import { createWalletDatabase, openDatabase } from '../support/database.js';
 
 describe('the keyring', () => {
   let testDatabase: TestDatabase;
-  let database: OpenDatabase;
+  let database: Database;
   let masterKey: MasterKey;
 
   beforeEach(async () => {

@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '@dunlin/postgres';
 import { gate, type TestDatabase } from '@dunlin/testkit';
 import { v7 as uuidv7 } from 'uuid';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PublicKeyDatabase } from '../../src/keys/public-keys.js';
 import type { Queryable } from '../../src/keys/queryable.js';
-import { createWalletDatabase, openDatabase, type OpenDatabase } from '../support/database.js';
+import { createWalletDatabase, openDatabase } from '../support/database.js';
 
 describe('the public-key database', () => {
   let testDatabase: TestDatabase;
-  let database: OpenDatabase;
+  let database: Database;
   let publicKeys: PublicKeyDatabase;
   let userId: string;
 
