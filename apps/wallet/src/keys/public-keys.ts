@@ -49,7 +49,11 @@ const changesAfter = statement(
 
 const keysOfUser = statement(
   'public_keys_of_user',
-  `select ${columns} from public_keys where user_id = $1 order by created_at desc, public_keys.version desc limit 1000`,
+  `select held.*
+     from users left join lateral (
+       select ${columns} from public_keys where user_id = users.id order by created_at desc, public_keys.version desc limit 1000
+     ) held on true
+    where users.id = $1`,
   { readOnly: true },
 );
 
@@ -73,10 +77,11 @@ export class PublicKeyDatabase {
     };
   }
 
-  /** All keys of a user, revoked ones included, newest first. */
-  async ofUser(userId: string): Promise<PublicKey[]> {
+  /** All keys of a user, revoked ones included, newest first; undefined when there is no such user. */
+  async ofUser(userId: string): Promise<PublicKey[] | undefined> {
     const { rows } = await this.database.query<PublicKeyRow>(keysOfUser, [userId]);
-    return rows.map(toPublicKey);
+    if (rows.length === 0) return undefined;
+    return rows.filter((row) => row.id !== null).map(toPublicKey);
   }
 }
 

@@ -102,7 +102,12 @@ describe('the public-key database', () => {
     await database.query(`update public_keys set created_at = created_at - interval '1 day'`);
     const second = await insertKey(database);
     await insertKey(database, other);
-    expect((await publicKeys.ofUser(userId)).map((key) => key.id)).toEqual([second, first]);
-    expect(await publicKeys.ofUser(uuidv7())).toEqual([]);
+    const keys = await publicKeys.ofUser(userId);
+    expect(keys?.map((key) => key.id)).toEqual([second, first]);
+  });
+
+  it('tells a user without keys from one that does not exist', async () => {
+    expect(await publicKeys.ofUser(userId)).toEqual([]);
+    expect(await publicKeys.ofUser(uuidv7())).toBeUndefined();
   });
 });

@@ -1,0 +1,119 @@
+import type { RateLimitOptions } from '@fastify/rate-limit';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply } from 'fastify';
+import { Type, type Static } from 'typebox';
+import type { AccessTokens } from '../accounts/access-tokens.js';
+import type { Accounts, LoginOutcome, RegistrationOutcome } from '../accounts/accounts.js';
+import { passwordLength } from '../accounts/passwords.js';
+import type { User } from '../accounts/user.js';
+import { DeviceKeyIn, SessionSchema } from './account-schemas.js';
+import { Problem } from './problem.js';
+import { closed, problems } from './schemas.js';
+
+export interface AuthRoutesOptions {
+  accounts: Pick<Accounts, 'register' | 'login'>;
+  accessTokens: Pick<AccessTokens, 'issue' | 'lifetimeSeconds'>;
+  /** The limit of each of these routes; `false` for none. Each try costs a core some 20 ms, and is a guess at a password. */
+  rateLimit: RateLimitOptions | false;
+}
+
+/** Longer than any address or password that is accepted: what is over it is refused by the schema, before any work. */
+const Email = Type.String({ minLength: 1, maxLength: 320, examples: ['ada@example.org'] });
+const Password = Type.String({ maxLength: 1024 });
+
+const RegisterBody = Type.Object(
+  {
+    email: Email,
+    password: Type.String({
+      maxLength: 1024,
+      description: `${passwordLength.min} to ${passwordLength.max} characters`,
+    }),
+    devicePublicKey: Type.Optional(DeviceKeyIn),
+  },
+  closed,
+);
+const LoginBody = Type.Object({ email: Email, password: Password }, closed);
+
+/** `POST /auth/register` and `POST /auth/login`. */
+export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = (app, options) => {
+  const { accounts, accessTokens, rateLimit } = options;
+  const config = { rateLimit };
+
+  /** A session is for its reader alone. */
+  const openSession = (reply: FastifyReply, user: User): Static<typeof SessionSchema> => {
+    reply.header('cache-control', 'no-store');
+    const { id, email, role, createdAt } = user;
+    return {
+      user: { id, email, role, createdAt: createdAt.toISOString() },
+      accessToken: accessTokens.issue(id, role),
+      expiresIn: accessTokens.lifetimeSeconds,
+    };
+  };
+
+  app.post(
+    '/auth/register',
+    {
+      config,
+      schema: {
+        summary: 'Register',
+        tags: ['accounts'],
+        body: RegisterBody,
+        response: { 201: SessionSchema, ...problems(400, 409, 429, 503) },
+      },
+    },
+    async (request, reply) => {
+      const outcome = await accounts.register(request.body);
+      if (outcome.kind !== 'registered') throw registrationProblem(outcome);
+      return reply.code(201).send(openSession(reply, outcome.user));
+    },
+  );
+
+  app.post(
+    '/auth/login',
+    {
+      config,
+      schema: {
+        summary: 'Log in',
+        tags: ['accounts'],
+        body: LoginBody,
+        response: { 200: SessionSchema, ...problems(400, 401, 429, 503) },
+      },
+    },
+    async (request, reply) => {
+      const outcome = await accounts.login(request.body.email, request.body.password);
+      if (outcome.kind !== 'welcome') throw loginProblem(outcome);
+      return openSession(reply, outcome.user);
+    },
+  );
+  return Promise.resolve();
+};
+
+function registrationProblem(outcome: Exclude<RegistrationOutcome, { kind: 'registered' }>): Problem {
+  switch (outcome.kind) {
+    case 'invalid':
+      return new Problem(400, 'invalid_request', `The body is invalid: ${outcome.path} ${outcome.reason}.`, {
+        errors: [{ path: outcome.path, message: outcome.reason }],
+      });
+    case 'email_taken':
+      return new Problem(409, 'email_taken', 'There is an account with this address already.');
+    case 'device_key_taken':
+      return new Problem(409, 'device_key_taken', 'This device key belongs to another account already.');
+    case 'busy':
+      return overloaded();
+  }
+}
+
+function loginProblem(outcome: Exclude<LoginOutcome, { kind: 'welcome' }>): Problem {
+  switch (outcome.kind) {
+    case 'bad_credentials':
+      return new Problem(401, 'bad_credentials', 'The address or the password is wrong.');
+    case 'deactivated':
+      return new Problem(401, 'account_deactivated', 'This account was deactivated.');
+    case 'busy':
+      return overloaded();
+  }
+}
+
+function overloaded(): Problem {
+  return new Problem(503, 'overloaded', 'Too many passwords are being checked; try again.', { retryAfterSeconds: 2 });
+}

@@ -1,0 +1,89 @@
+import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
+import type { AccessTokenCheck } from '../accounts/access-tokens.js';
+import type { PrincipalState, Role } from '../accounts/user.js';
+import { Problem } from './problem.js';
+
+/** Who asks. */
+export interface Principal {
+  readonly id: string;
+  readonly role: Role;
+  /** May read, but not move money. */
+  readonly isFrozen: boolean;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by `authenticate`; null on routes that anybody may call. */
+    principal: Principal | null;
+  }
+}
+
+export interface AuthenticationOptions {
+  accessTokens: { check(token: string): AccessTokenCheck };
+  /**
+   * The principal as it is now, not as it was when the token was issued: a deactivated one is refused though its token is good.
+   * Called for each authenticated request, so it should come from a strict cache; an answer at once costs no turn of the loop.
+   */
+  loadPrincipal(userId: string): PrincipalState | undefined | Promise<PrincipalState | undefined>;
+}
+
+/** Makes an `onRequest` hook that lets in the given roles only; every role when none is given. */
+export type Authenticate = (...roles: Role[]) => onRequestHookHandler;
+
+/**
+ * Prepares `app` and gives what its routes guard themselves with. Refusals are problems: 401 without a token that is honoured,
+ * 403 for the wrong role.
+ */
+export function installAuthentication(app: FastifyInstance, options: AuthenticationOptions): Authenticate {
+  app.decorateRequest('principal', null);
+  return (...roles) =>
+    (request, _reply, done) => {
+      const check = checkToken(request, options);
+      if (check instanceof Problem) return done(check);
+      const admit = (state: PrincipalState | undefined): void => {
+        const admission = toPrincipal(check.userId, state, roles);
+        if (admission instanceof Problem) return done(admission);
+        request.principal = admission;
+        done();
+      };
+      const state = options.loadPrincipal(check.userId);
+      if (state instanceof Promise) state.then(admit, done);
+      else admit(state);
+    };
+}
+
+/** The principal of a route that is guarded by `authenticate`. Throws, as a bug, when it is not. */
+export function principalOf(request: FastifyRequest): Principal {
+  if (request.principal === null) throw new Error(`${request.routeOptions.url ?? request.url} is not authenticated`);
+  return request.principal;
+}
+
+function checkToken(request: FastifyRequest, options: AuthenticationOptions): { userId: string } | Problem {
+  const header = request.headers.authorization;
+  if (header === undefined)
+    return new Problem(401, 'authentication_required', 'Send an access token: Authorization: Bearer …');
+  if (header.length < 8 || header.slice(0, 7).toLowerCase() !== 'bearer ') return invalidToken();
+  const check = options.accessTokens.check(header.slice(7));
+  switch (check.kind) {
+    case 'ok':
+      return check.claims;
+    case 'expired':
+      return new Problem(401, 'token_expired', 'The access token has expired; log in again.');
+    case 'invalid':
+      return invalidToken();
+  }
+}
+
+function toPrincipal(id: string, state: PrincipalState | undefined, roles: readonly Role[]): Principal | Problem {
+  // A token outlives its user only when the database was exchanged under the same keys: it is nobody's.
+  if (state === undefined) return invalidToken();
+  if (!state.isActive) return new Problem(401, 'account_deactivated', 'This account was deactivated.');
+  if (roles.length > 0 && !roles.includes(state.role)) {
+    return new Problem(403, 'forbidden', `This needs the role ${roles.join(' or ')}.`);
+  }
+  return { id, role: state.role, isFrozen: state.isFrozen };
+}
+
+function invalidToken(): Problem {
+  return new Problem(401, 'invalid_token', 'The access token is not valid.');
+}
