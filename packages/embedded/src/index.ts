@@ -1,3 +1,4 @@
+export { openEmbeddedServer, type EmbeddedServer, type EmbeddedServerOptions } from './embedded-server.js';
 export { EmbeddedError, type EmbeddedErrorCode } from './errors.js';
 export { findBinaries, type Binaries } from './binaries.js';
 export { chooseDescent, type Descent } from './unprivileged.js';
@@ -13,3 +14,4 @@ export {
 export { processTree, processesInside, isAlive } from './processes.js';
 export { DURABLE_SETTINGS, BASE_SETTINGS, LOG_FILE_SETTINGS, type ServerSettings } from './settings.js';
 export { freePort } from './free-port.js';
+export { tryProcessLock, type LockOutcome } from './process-lock.js';

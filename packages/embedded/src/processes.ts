@@ -1,13 +1,18 @@
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 
-/** True while a process with this id exists, whoever owns it, unless it is only waiting to be reaped. */
-export function isAlive(pid: number): boolean {
+/** True while this id is taken, be it by a process that has ended and waits for its parent to take note. */
+export function isTaken(pid: number): boolean {
   try {
     process.kill(pid, 0);
+    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-  return statFields(pid)?.[0] !== 'Z';
+}
+
+/** True while a process with this id runs, whoever owns it. */
+export function isAlive(pid: number): boolean {
+  return isTaken(pid) && statFields(pid)?.[0] !== 'Z';
 }
 
 /** Sends a signal; answers false when the process was gone already. */
