@@ -7,7 +7,7 @@ import { ConnectionGate } from './pool/connection-gate.js';
 import { createOwnedPool } from './pool/owned-pool.js';
 import type { PoolLike, QueryOutcome } from './pool/pool-like.js';
 import { poolStatus, type PoolStatus } from './pool/pool-status.js';
-import { Observer } from './queries/observer.js';
+import { INTERNAL, Observer } from './queries/observer.js';
 import type { QueryListener } from './queries/query-event.js';
 import type { RequestFinding } from './queries/request-watch.js';
 import type { SlowQuery } from './queries/slow-query.js';
@@ -16,6 +16,14 @@ import { isStalePreparedStatement, type InFlight } from './server-error.js';
 import type { Statement } from './statement.js';
 import type { QueryOptions, Rows, Transaction } from './transaction.js';
 import { runAttempts, type AttemptSupport, type TransactionOptions } from './transaction-attempts.js';
+
+/** Runs a statement in a session of its own. */
+export type Session = <Row = Record<string, unknown>>(
+  statement: Statement | string,
+  values?: readonly unknown[],
+) => Promise<Rows<Row>>;
+
+const SERVER_VERSION = `${INTERNAL} SELECT current_setting('server_version_num')::int AS version`;
 
 /** How long `close` waits for statements that are under way. */
 const CLOSE_PATIENCE_MS = 10_000;
@@ -32,6 +40,7 @@ export class Database {
   readonly #support: AttemptSupport;
   readonly #listener: Listener;
   #closing: Promise<void> | undefined;
+  #serverVersion: number | undefined;
 
   /** Opens nothing yet; throws an `OptionError` that names what it cannot use. */
   constructor(options: DatabaseOptions) {
@@ -146,6 +155,48 @@ export class Database {
   setSlowQueryMs(thresholdMs: number): void {
     this.#observer.slowQueryMs = checkSlowQueryMs(thresholdMs);
   }
+
+  /** Tells `listener` of every slow statement, right after it ended; returns how to stop. */
+  onSlowQuery(listener: (slow: SlowQuery) => void): () => void {
+    return this.#observer.slow.subscribe(listener);
+  }
+
+  /** The server's version as `server_version_num` has it (180001 is 18.1); asked once. */
+  async serverVersion(): Promise<number> {
+    if (this.#serverVersion === undefined) {
+      const { rows } = await this.query<{ version: number }>(SERVER_VERSION);
+      this.#serverVersion = rows[0]?.version ?? 0;
+    }
+    return this.#serverVersion;
+  }
+
+  /**
+   * Runs work on one connection that is in no transaction, for what PostgreSQL refuses inside one (VACUUM, CREATE INDEX
+   * CONCURRENTLY, session locks). The server's statement timeout is off for the session, which ends afterwards.
+   */
+  async session<T>(work: (run: Session) => Promise<T>): Promise<T> {
+    const { connection } = await this.#acquire(undefined);
+    const run: Session = async (statement, values) => {
+      const outcome = await this.#runOn(connection, statement, values, undefined, 'commits_by_itself', 0);
+      return { rows: outcome.rows as never[], rowCount: outcome.rowCount ?? 0 };
+    };
+    connection.isUnhurried = true;
+    try {
+      await run(`${INTERNAL} SET statement_timeout = 0`);
+      return await work(run);
+    } finally {
+      connection.isUnhurried = false;
+      // Session locks, settings and prepared statements go with the session, whatever the work left behind.
+      this.#gate.release(connection, true);
+    }
+  }
+
+  /** @internal What the diagnosing parts of this package see. */
+  static readonly internals = {
+    observer: (database: Database): Observer => database.#observer,
+    gate: (database: Database): ConnectionGate => database.#gate,
+    options: (database: Database): ResolvedOptions => database.#options,
+  };
 
   /** Lets what runs end (for up to 10 s), refuses the rest, and closes what it opened. May be called twice. */
   close(): Promise<void> {

@@ -14,3 +14,11 @@ export { fingerprint, withoutValues, type Fingerprint } from './queries/fingerpr
 export type { StatementStatistics } from './queries/statement-record.js';
 export type { SlowQuery } from './queries/slow-query.js';
 export type { RequestFinding } from './queries/request-watch.js';
+export { PlanCapture } from './queries/plan-capture.js';
+export { explain, type PlanNode, type PlanOutcome } from './queries/plan.js';
+export {
+  SlowQueryHistory,
+  slowQueryHistoryDown,
+  slowQueryHistoryUp,
+  type SlowQueryHistoryOptions,
+} from './queries/slow-query-history.js';

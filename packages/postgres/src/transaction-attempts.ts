@@ -3,6 +3,7 @@ import { DatabaseError } from './errors.js';
 import type { Logger } from './logger.js';
 import type { Connection } from './pool/connection.js';
 import type { InFlight } from './server-error.js';
+import { INTERNAL } from './queries/observer.js';
 import { isRetryable } from './server-error.js';
 import type { Statement } from './statement.js';
 import { Transaction, type QueryOptions } from './transaction.js';
@@ -17,6 +18,8 @@ export interface TransactionOptions {
   /** For all attempts together, waiting included. Not applied to a commit that is under way. */
   timeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
+  /** @internal The package's own look at the database: left out of the application's figures. */
+  internal?: boolean | undefined;
 }
 
 /** What the attempts need of the `Database` that they belong to. */
@@ -93,13 +96,13 @@ async function runOnce<T>(
     await support.run(connection, beginText(options), undefined, within, 'nothing', waitMs);
     const value = await bounds.race(work(tx));
     await Transaction.control.end(tx);
-    const ended = await commit(support, connection, tx, options.readOnly === true);
+    const ended = await commit(support, connection, tx, options);
     if (ended !== undefined) return ended;
     await runHooks(support, tx, 'commit');
     return { kind: 'committed', value };
   } catch (error) {
     Transaction.control.cutOff(tx);
-    destroy = !(await rollback(support, connection, bounds));
+    destroy = !(await rollback(support, connection, bounds, markOf(options)));
     await runHooks(support, tx, 'rollback');
     const reason = bounds.reasonFor(error);
     if (Transaction.control.mayRetry(tx))
@@ -119,17 +122,11 @@ async function commit(
   support: AttemptSupport,
   connection: Connection,
   tx: Transaction,
-  readOnly: boolean,
+  options: TransactionOptions,
 ): Promise<Ended<never> | undefined> {
   try {
-    const outcome = await support.run(
-      connection,
-      'COMMIT',
-      undefined,
-      undefined,
-      readOnly ? 'read' : 'commits_by_itself',
-      0,
-    );
+    const inFlight: InFlight = options.readOnly === true ? 'read' : 'commits_by_itself';
+    const outcome = await support.run(connection, `${markOf(options)}COMMIT`, undefined, undefined, inFlight, 0);
     if (outcome.command === 'COMMIT') return undefined;
     await runHooks(support, tx, 'rollback');
     const failure = Transaction.control.failure(tx);
@@ -144,11 +141,16 @@ async function commit(
 }
 
 /** True when the session is known to be outside the transaction again and fit for further use. */
-async function rollback(support: AttemptSupport, connection: Connection, bounds: Bounds): Promise<boolean> {
+async function rollback(
+  support: AttemptSupport,
+  connection: Connection,
+  bounds: Bounds,
+  mark: string,
+): Promise<boolean> {
   // A statement that is still under way (the work was left behind) would be answered first, so the session goes.
   if (connection.spent || connection.broken !== undefined || connection.sentAtMs !== 0 || bounds.exceeded) return false;
   try {
-    await support.run(connection, 'ROLLBACK', undefined, { timeoutMs: 5_000 }, 'nothing', 0);
+    await support.run(connection, `${mark}ROLLBACK`, undefined, { timeoutMs: 5_000 }, 'nothing', 0);
     return true;
   } catch {
     // Ending the session rolls back as surely; the error that led here is the one that matters to the caller.
@@ -171,9 +173,13 @@ async function runHooks(
   }
 }
 
+function markOf(options: TransactionOptions): string {
+  return options.internal === true ? `${INTERNAL} ` : '';
+}
+
 function beginText(options: TransactionOptions): string {
   const isolation = options.isolation === undefined ? '' : ` ISOLATION LEVEL ${options.isolation.toUpperCase()}`;
-  return `BEGIN${isolation}${options.readOnly === true ? ' READ ONLY' : ''}`;
+  return `${markOf(options)}BEGIN${isolation}${options.readOnly === true ? ' READ ONLY' : ''}`;
 }
 
 function exhausted(last: DatabaseError, attempts: number): DatabaseError {

@@ -37,7 +37,7 @@ describe('values out of a statement', () => {
     ["SELECT a FROM t WHERE s = 'it''s'", 'SELECT a FROM t WHERE s = ?'],
     ["SELECT a FROM t WHERE s = '\\'", 'SELECT a FROM t WHERE s = ?'],
     ["SELECT a FROM t WHERE s = E'it\\'s'", 'SELECT a FROM t WHERE s = ?'],
-    ["SELECT a FROM t WHERE s = '\"in double\"'", 'SELECT a FROM t WHERE s = ?'],
+    ['SELECT a FROM t WHERE s = \'"in double"\'', 'SELECT a FROM t WHERE s = ?'],
     ["SELECT a FROM t WHERE s = '$$'", 'SELECT a FROM t WHERE s = ?'],
     ['SELECT a FROM t WHERE s = $$it\'s "so"$$', 'SELECT a FROM t WHERE s = ?'],
     ['SELECT a FROM t WHERE s = $x$ $$ $x$', 'SELECT a FROM t WHERE s = ?'],
@@ -51,7 +51,10 @@ describe('values out of a statement', () => {
     ["SELECT 'never ends", 'SELECT ?'],
     // Lists.
     ['SELECT a FROM t WHERE n IN (1,2,3)', 'SELECT a FROM t WHERE n IN (?)'],
-    ["select 'a' IN(x, 'b') from t where n in (1) and z IN( '3', '4' )", 'select ? IN(x, ?) from t where n in (?) and z IN(?)'],
+    [
+      "select 'a' IN(x, 'b') from t where n in (1) and z IN( '3', '4' )",
+      'select ? IN(x, ?) from t where n in (?) and z IN(?)',
+    ],
     ['SELECT a FROM t WHERE n = ANY (ARRAY[$1, $2])', 'SELECT a FROM t WHERE n = ANY (ARRAY[?])'],
     ['INSERT INTO t VALUES (1, now()), (2, now()), (3, now())', 'INSERT INTO t VALUES (?, now())'],
     ['INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4)', 'INSERT INTO t (a, b) VALUES (?)'],
@@ -67,7 +70,9 @@ describe('values out of a statement', () => {
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), fc.nat(), (value, number) => {
         const literal = `'${value.replaceAll("'", "''")}'`;
-        expect(withoutValues(`SELECT a FROM t WHERE s = ${literal} AND n = ${number}`)).toBe('SELECT a FROM t WHERE s = ? AND n = ?');
+        expect(withoutValues(`SELECT a FROM t WHERE s = ${literal} AND n = ${number}`)).toBe(
+          'SELECT a FROM t WHERE s = ? AND n = ?',
+        );
       }),
     );
   });

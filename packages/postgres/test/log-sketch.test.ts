@@ -5,15 +5,18 @@ import { LogSketch } from '../src/queries/log-sketch.js';
 describe('a sketch of durations', () => {
   it('knows every quantile within 1.6 % of the exact one', () => {
     fc.assert(
-      fc.property(fc.array(fc.double({ min: 0.001, max: 3_600_000, noNaN: true }), { minLength: 1, maxLength: 300 }), (values) => {
-        const sketch = new LogSketch();
-        for (const value of values) sketch.record(value);
-        const sorted = [...values].sort((a, b) => a - b);
-        for (const q of [0, 0.5, 0.95, 0.99, 1]) {
-          const exact = sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] as number;
-          expect(Math.abs(sketch.quantile(q) - exact) / exact).toBeLessThanOrEqual(0.016);
-        }
-      }),
+      fc.property(
+        fc.array(fc.double({ min: 0.001, max: 3_600_000, noNaN: true }), { minLength: 1, maxLength: 300 }),
+        (values) => {
+          const sketch = new LogSketch();
+          for (const value of values) sketch.record(value);
+          const sorted = [...values].sort((a, b) => a - b);
+          for (const q of [0, 0.5, 0.95, 0.99, 1]) {
+            const exact = sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] as number;
+            expect(Math.abs(sketch.quantile(q) - exact) / exact).toBeLessThanOrEqual(0.016);
+          }
+        },
+      ),
     );
   });
 

@@ -184,7 +184,7 @@ export class ConnectionGate {
         this.#watching = false;
         const oldestMs = clock.monotonicMs() - answerTimeoutMs;
         for (const connection of this.#known.values()) {
-          if (connection.sentAtMs === 0 || connection.sentAtMs > oldestMs) continue;
+          if (connection.isUnhurried || connection.sentAtMs === 0 || connection.sentAtMs > oldestMs) continue;
           connection.spent = true;
           connection.abandon?.(new Error(`no answer from the server within ${answerTimeoutMs} ms`));
         }

@@ -14,6 +14,8 @@ export class Connection {
   spent = false;
   /** When the statement that is under way was sent; 0 while there is none. The watchdog reads it. */
   sentAtMs = 0;
+  /** True while its statement may take as long as it needs (VACUUM); the watchdog then leaves it alone. */
+  isUnhurried = false;
   /** Ends the wait for an answer that does not come; set while a statement is under way. */
   abandon: ((error: Error) => void) | undefined = undefined;
   /** When the present use began, for the pool's figures. */

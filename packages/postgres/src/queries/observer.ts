@@ -6,6 +6,10 @@ import { RequestWatch } from './request-watch.js';
 import { SlowQueryRing } from './slow-query.js';
 import { StatementTable } from './statement-table.js';
 
+/** Begins the statements by which this package looks at the database itself: they are in no figure of the application. */
+export const INTERNAL = '/* dunlin */';
+const SLASH = 47;
+
 /** Sees every statement end: enters it into the table, notes it when slow, and tells the listeners. */
 export class Observer {
   readonly table: StatementTable;
@@ -58,6 +62,7 @@ export class Observer {
     error: DatabaseError | undefined,
     context: QueryContext | undefined,
   ): void {
+    if (text.charCodeAt(0) === SLASH && text.startsWith(INTERNAL)) return;
     const record = this.table.recordFor(text, name);
     const slow = durationMs >= this.slowQueryMs;
     const endpoint = context?.endpoint;

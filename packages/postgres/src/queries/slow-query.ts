@@ -22,12 +22,12 @@ const MOST_KEPT = 200;
 export class SlowQueryRing {
   /** All since the start, also those that fell out of the ring. */
   count = 0;
-  readonly #kept: SlowQuery[] = [];
+  readonly #kept: { slow: SlowQuery; record: StatementRecord }[] = [];
   #listeners: readonly SlowQueryListener[] = [];
 
   add(slow: SlowQuery, record: StatementRecord): void {
     this.count += 1;
-    this.#kept.push(slow);
+    this.#kept.push({ slow, record });
     if (this.#kept.length > MOST_KEPT) this.#kept.shift();
     for (const listener of this.#listeners) listener(slow, record);
   }
@@ -39,8 +39,11 @@ export class SlowQueryRing {
     };
   }
 
-  /** Newest first. */
+  /** Newest first, each with its plan in words where one has been captured by now. */
   recent(limit: number): SlowQuery[] {
-    return this.#kept.slice(-limit).reverse();
+    return this.#kept
+      .slice(-limit)
+      .reverse()
+      .map(({ slow, record }) => (record.plan === undefined ? slow : { ...slow, plan: record.plan }));
   }
 }

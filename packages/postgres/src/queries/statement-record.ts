@@ -17,6 +17,8 @@ export class StatementRecord {
   errors = 0;
   slow = 0;
   lastEndpoint: string | undefined;
+  /** The plan in words, once one was captured. */
+  plan: string | undefined;
 
   constructor(shape: Fingerprint, name: string | undefined, sampleText: string | undefined) {
     this.fingerprint = shape.id;
@@ -43,6 +45,8 @@ export interface StatementStatistics {
   readonly maxMs: number;
   readonly averageWaitMs: number;
   readonly lastEndpoint: string | undefined;
+  /** The plan in words, where one was captured because an execution was slow. */
+  readonly plan: string | undefined;
 }
 
 export function statisticsOf(record: StatementRecord): StatementStatistics {
@@ -63,5 +67,6 @@ export function statisticsOf(record: StatementRecord): StatementStatistics {
     maxMs: sketch.maxMs,
     averageWaitMs: sketch.count === 0 ? 0 : record.waitSumMs / sketch.count,
     lastEndpoint: record.lastEndpoint,
+    plan: record.plan,
   };
 }
