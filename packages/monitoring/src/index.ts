@@ -1,1 +1,55 @@
-export {};
+// The Fastify plugins are `@dunlin/monitoring/fastify`, so that a service without Fastify needs none of its types.
+export { systemClock, type Clock } from './clock.js';
+export type { Logger } from './logger.js';
+export type { Queryable } from './queryable.js';
+export { ChannelDeliveryError, MonitoringInputError, MonitoringStoreError, type InvalidInput } from './errors.js';
+export {
+  PerformanceMonitoringService,
+  type MonitoringEvents,
+  type RecordedRequest,
+} from './performance-monitoring-service.js';
+export type { MonitoringOptions } from './options.js';
+export type { DurationFigures, EndpointMetrics, PerformanceMetrics } from './performance-metrics.js';
+export type { Health, ServiceHealth } from './health.js';
+export type { WindowSeconds } from './metrics/sliding-window.js';
+export { LatencySketch, RELATIVE_ERROR } from './metrics/latency-sketch.js';
+export type { SystemFigures } from './system/system-sampler.js';
+export type { CacheClassFigures, CacheCounters, CacheSource, InvalidationTarget } from './sources/cache-source.js';
+export type {
+  DatabaseSource,
+  PoolFigures,
+  QueryAdvice,
+  QueryObservation,
+  SlowQuery,
+} from './sources/database-source.js';
+export type { QueryFigures } from './sources/database-recorder.js';
+export type { Alert, AlertType, Exemplar, Severity } from './alerts/alert.js';
+export type { AlertStore, ChangeMarker, Mute, SharedState } from './alerts/alert-store.js';
+export type { RuleDefinition } from './alerts/rule-definition.js';
+export { RULE_METRICS, type RuleMetric } from './alerts/rule.js';
+export type { AlertOutcome } from './alerts/shared-alerts.js';
+export {
+  DEFAULT_THRESHOLDS,
+  THRESHOLD_BOUNDS,
+  thresholdsFromEnvironment,
+  type ThresholdName,
+  type ThresholdPatch,
+  type Thresholds,
+} from './alerts/thresholds.js';
+export { MemoryAlertStore } from './alerts/memory-alert-store.js';
+export type { AlertChannel, Notification } from './alerts/notification.js';
+export type { ChannelStatus } from './alerts/channel-queue.js';
+export type { Finding, FindingArea, PerformanceReport } from './reports/finding.js';
+export { reportAsMarkdown } from './reports/markdown.js';
+export { prometheusText } from './exporters/prometheus.js';
+export {
+  currentRequest,
+  logFields,
+  runInRequest,
+  RequestRecord,
+  type CacheSpan,
+  type MemoryEstimate,
+  type QuerySpan,
+} from './tracing/request-record.js';
+export { formatTraceParent, parseTraceParent, type TraceParent } from './tracing/traceparent.js';
+export type { Trace } from './tracing/trace-store.js';

@@ -1,0 +1,219 @@
+import { MonitoringInputError } from '../errors.js';
+import type { Figures } from '../figures.js';
+import type { ResolvedOptions } from '../options.js';
+import type { TraceStore } from '../tracing/trace-store.js';
+import { uuidV7 } from '../uuid-v7.js';
+import type { Alert, AnnouncementKind } from './alert.js';
+import type { Mute } from './alert-store.js';
+import { withEvidence } from './alert-evidence.js';
+import { builtInRules } from './built-in-rules.js';
+import { MemoryAlertStore } from './memory-alert-store.js';
+import { Notifier, type ChannelTestOutcome } from './notifier.js';
+import { judge, RULE_METRICS, type AlertRule } from './rule.js';
+import { MAX_RULES, parseRule, toAlertRule, type RuleDefinition } from './rule-definition.js';
+import { SharedAlerts } from './shared-alerts.js';
+import { effectiveThresholds, parseThresholdPatch, type ThresholdPatch, type Thresholds } from './thresholds.js';
+
+export interface AlertDeskParts {
+  options: ResolvedOptions;
+  figures: Figures;
+  traces: TraceStore;
+  onAlert: (alert: Alert) => void;
+  onResolved: (alert: Alert) => void;
+  onChanged: () => void;
+}
+
+/** Resolved alerts, mutes and markers are kept for so long. */
+const KEEP_MS = 30 * 86_400_000;
+const PRUNE_EVERY_MS = 3_600_000;
+const MAX_MUTE_MINUTES = 7 * 24 * 60;
+
+/** Where the rules, the figures, the shared alerts and the channels meet. */
+export class AlertDesk {
+  readonly shared: SharedAlerts;
+  readonly notifier: Notifier;
+  readonly #parts: AlertDeskParts;
+  #judging: Promise<void> | undefined;
+  #storeAway = false;
+  #prunedMs: number;
+
+  constructor(parts: AlertDeskParts) {
+    this.#parts = parts;
+    const { options } = parts;
+    this.#prunedMs = options.clock.monotonicMs();
+    this.notifier = new Notifier(options.channels, options);
+    this.shared = new SharedAlerts({
+      store: options.store ?? new MemoryAlertStore(),
+      clock: options.clock,
+      instanceId: options.instanceId,
+      context: {
+        gapMs: options.judgeIntervalMs * 3,
+        freshForMs: options.judgeIntervalMs * 3 + 5_000,
+        newId: () => uuidV7(options.clock.wallMs()),
+        message: describeBreach,
+      },
+      repeatAfterMs: options.repeatAfterMs,
+      claimMs: 10 * 60_000,
+      enrich: (alert, rule) => withEvidence(alert, rule, { ...parts, shared: this.shared }),
+      announce: (alert, kind, sequence) => this.#announce(alert, kind, sequence),
+    });
+  }
+
+  thresholds(): Thresholds {
+    return effectiveThresholds(this.#parts.options.thresholds, this.shared.state.thresholds);
+  }
+
+  rules(): AlertRule[] {
+    const builtIn = builtInRules(this.thresholds(), this.#parts.options.alertForMs);
+    return [...builtIn, ...this.shared.state.rules.map(toAlertRule)];
+  }
+
+  alerts(includeResolved: boolean): Alert[] {
+    const { open, resolved } = this.shared.state;
+    const newest = (a: Alert, b: Alert): number => b.startedAt.localeCompare(a.startedAt);
+    const all = includeResolved ? [...open, ...resolved] : open;
+    return all.map((stored) => stored.alert).sort(newest);
+  }
+
+  /** Renews the mirror of the store. A store that is away is said once, and once when it is back; what was known holds meanwhile. */
+  async sync(): Promise<void> {
+    await this.#guarded(async () => {
+      if (await this.shared.sync()) this.#parts.onChanged();
+      await this.shared.takeOver();
+    });
+  }
+
+  /** Judges every rule once. While the store is away nothing fires and nothing ends. */
+  judge(): Promise<void> {
+    this.#judging ??= this.#judge().finally(() => (this.#judging = undefined));
+    return this.#judging;
+  }
+
+  async updateThresholds(patch: ThresholdPatch, by: string): Promise<void> {
+    await this.shared.patchThresholds(parseThresholdPatch(patch), by);
+    this.#parts.onChanged();
+    await this.judge();
+  }
+
+  async mute(given: { type?: string; minutes: number; reason: string; by?: string }): Promise<Mute> {
+    const { minutes, reason, type, by = 'operator' } = given;
+    const errors = [];
+    if (!(typeof minutes === 'number' && minutes > 0 && minutes <= MAX_MUTE_MINUTES)) {
+      errors.push({ path: '/minutes', message: `must be a number above 0, at most ${MAX_MUTE_MINUTES}` });
+    }
+    if (typeof reason !== 'string' || reason.trim() === '' || reason.length > 500) {
+      errors.push({ path: '/reason', message: 'must be 1 to 500 characters' });
+    }
+    if (type !== undefined && !this.rules().some((rule) => rule.type === type)) {
+      errors.push({ path: '/type', message: 'must be the type of a rule' });
+    }
+    if (errors.length > 0) throw new MonitoringInputError(errors);
+    const nowMs = this.#parts.options.clock.wallMs();
+    const mute: Mute = {
+      id: uuidV7(nowMs),
+      ...(type === undefined ? {} : { type }),
+      reason,
+      createdBy: by,
+      createdAt: new Date(nowMs).toISOString(),
+      until: new Date(nowMs + minutes * 60_000).toISOString(),
+    };
+    await this.shared.change('add a mute', (store) => store.addMute(mute));
+    this.#parts.onChanged();
+    return mute;
+  }
+
+  async putRule(input: unknown, by: string): Promise<RuleDefinition> {
+    const rule = parseRule(input);
+    const { rules } = this.shared.state;
+    if (rules.length >= MAX_RULES && !rules.some((known) => known.name === rule.name)) {
+      throw new MonitoringInputError([
+        { path: '/name', message: `cannot be added: there are ${MAX_RULES} rules already` },
+      ]);
+    }
+    await this.shared.change('put a rule', (store, at) => store.putRule(rule, by, at));
+    this.#parts.onChanged();
+    return rule;
+  }
+
+  /** Takes a rule away; an alert that it opened ends with it. */
+  async removeRule(name: string, by: string): Promise<boolean> {
+    const removed = await this.shared.change('remove a rule', (store, at) => store.removeRule(name, by, at));
+    const orphan = this.shared.state.open.find((stored) => stored.alert.type === `rule:${name}`);
+    if (removed && orphan !== undefined) await this.shared.resolve(orphan.alert.id, by);
+    this.#parts.onChanged();
+    return removed;
+  }
+
+  testChannel(name: string): Promise<ChannelTestOutcome> {
+    const { clock, instanceId } = this.#parts.options;
+    const nowMs = clock.wallMs();
+    const alert: Alert = {
+      id: uuidV7(nowMs),
+      type: 'rule:channel-test',
+      severity: 'low',
+      state: 'firing',
+      message: 'This is a test of the channel; nothing is wrong.',
+      value: 0,
+      threshold: 0,
+      startedAt: new Date(nowMs).toISOString(),
+      instances: [instanceId],
+    };
+    return this.notifier.test(name, { kind: 'test', alert, id: alert.id, instanceId });
+  }
+
+  close(): Promise<void> {
+    return this.notifier.close();
+  }
+
+  async #judge(): Promise<void> {
+    await this.#guarded(async () => {
+      if (await this.shared.sync()) this.#parts.onChanged();
+      let changed = false;
+      for (const rule of this.rules()) {
+        const transition = await this.shared.judged(rule, judge(rule, this.#parts.figures.readMetric(rule)));
+        changed ||= transition.kind !== 'none';
+      }
+      if (changed) this.#parts.onChanged();
+      await this.#prune();
+    });
+  }
+
+  async #prune(): Promise<void> {
+    const { clock } = this.#parts.options;
+    if (clock.monotonicMs() - this.#prunedMs < PRUNE_EVERY_MS) return;
+    this.#prunedMs = clock.monotonicMs();
+    await this.shared.change('prune', (store, at) => store.prune(new Date(at.getTime() - KEEP_MS)));
+  }
+
+  async #guarded(work: () => Promise<void>): Promise<void> {
+    const { logger } = this.#parts.options;
+    try {
+      await work();
+      if (this.#storeAway) logger.info({}, 'the monitoring store is back');
+      this.#storeAway = false;
+    } catch (error) {
+      if (!this.#storeAway) logger.error({ error: String(error) }, 'the monitoring store is away; alerts wait for it');
+      this.#storeAway = true;
+    }
+  }
+
+  #announce(alert: Alert, kind: AnnouncementKind, sequence: number): void {
+    if (kind === 'resolved') this.#parts.onResolved(alert);
+    else if (kind !== 'repeated') this.#parts.onAlert(alert);
+    const { instanceId, logger } = this.#parts.options;
+    const notification = { kind, alert, id: `${alert.id}.${sequence}`, instanceId };
+    // Nobody waits for channels: the queue is bounded, and what became of it is written down when it is known.
+    this.notifier
+      .send(notification)
+      .then(() => this.shared.announced(alert.id, sequence))
+      .catch((error: unknown) =>
+        logger.warn({ alertId: alert.id, error: String(error) }, 'an announcement could not be marked as done'),
+      );
+  }
+}
+
+function describeBreach(rule: AlertRule, value: number): string {
+  const unit = RULE_METRICS[rule.metric];
+  const shown = (number: number): string => `${Number(number.toPrecision(4))}${unit === '%' ? ' %' : ` ${unit}`}`;
+  return `${rule.title} is ${shown(value)}, ${rule.comparison} the threshold of ${shown(rule.threshold)}`;
+}

@@ -1,0 +1,291 @@
+import { EventEmitter } from 'node:events';
+import { AlertDesk } from './alerts/alert-desk.js';
+import type { Alert } from './alerts/alert.js';
+import type { ChannelStatus } from './alerts/channel-queue.js';
+import type { ChangeMarker, Mute } from './alerts/alert-store.js';
+import type { ChannelTestOutcome } from './alerts/notifier.js';
+import type { RuleDefinition } from './alerts/rule-definition.js';
+import type { AlertOutcome } from './alerts/shared-alerts.js';
+import type { ThresholdPatch, Thresholds } from './alerts/thresholds.js';
+import { Figures } from './figures.js';
+import { HealthProbe, overallHealth, type Health } from './health.js';
+import { isServerError } from './metrics/request-series.js';
+import type { WindowSeconds } from './metrics/sliding-window.js';
+import { resolveOptions, type MonitoringOptions, type ResolvedOptions } from './options.js';
+import type { PerformanceMetrics } from './performance-metrics.js';
+import { Periodic } from './periodic.js';
+import { buildReport } from './reports/report.js';
+import type { PerformanceReport } from './reports/finding.js';
+import type { QueryObservation } from './sources/database-source.js';
+import { currentRequest, type RequestRecord } from './tracing/request-record.js';
+import { TraceStore } from './tracing/trace-store.js';
+
+/** One request as `recordRequest` takes it, when no tracking plugin of this package does. */
+export interface RecordedRequest {
+  method: string;
+  /** The route's template, never the address itself. */
+  route: string;
+  statusCode: number;
+  durationMs: number;
+  aborted?: boolean;
+  thrown?: boolean;
+  streaming?: boolean;
+  bytesOut?: number;
+}
+
+export interface MonitoringEvents {
+  /** An alert fires, or an alert that fires has become worse. With several instances on one store, emitted on one of them. */
+  alert: [alert: Alert];
+  /** An alert that was announced has ended. */
+  alertResolved: [alert: Alert];
+  /** The shared alerts or settings changed, whoever changed them. Emitted on every instance. */
+  changed: [];
+}
+
+const SAMPLE_MS = 1_000;
+
+/**
+ * Measures this process, judges the figures against rules, and tells people: the facade over the parts of this package.
+ * Nothing runs before `startMonitoring`; recording and reading work without it, alerts need it.
+ */
+export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents> {
+  readonly figures: Figures;
+  readonly traces: TraceStore;
+  readonly options: Readonly<ResolvedOptions>;
+  readonly #desk: AlertDesk;
+  readonly #health: HealthProbe;
+  readonly #startedMs: number;
+  readonly #sampling: Periodic;
+  readonly #judging: Periodic;
+  #stopQueries: (() => void) | undefined;
+  #slowQueryMs: number | undefined;
+
+  constructor(options: MonitoringOptions = {}) {
+    super();
+    const resolved = resolveOptions(options);
+    this.options = resolved;
+    this.figures = new Figures(resolved);
+    this.traces = new TraceStore(resolved.recentTraces, resolved.notableTraces);
+    this.#health = new HealthProbe(resolved, resolved.clock);
+    this.#startedMs = resolved.clock.monotonicMs();
+    this.#desk = new AlertDesk({
+      options: resolved,
+      figures: this.figures,
+      traces: this.traces,
+      onAlert: (alert) => this.#emitSafely('alert', alert),
+      onResolved: (alert) => this.#emitSafely('alertResolved', alert),
+      onChanged: () => this.#settingsChanged(),
+    });
+    this.#stopQueries = resolved.database?.onQuery((observation) => this.recordQuery(observation));
+    this.#sampling = new Periodic(resolved.clock, SAMPLE_MS, () => this.#sample());
+    this.#judging = new Periodic(resolved.clock, resolved.judgeIntervalMs, () => this.#judge());
+  }
+
+  /** Loads what the store holds, then samples every second and judges every interval. A store that is away is tried again each second. */
+  async startMonitoring(): Promise<void> {
+    this.figures.system.start();
+    this.#sampling.start();
+    this.#judging.start();
+    this.#settingsChanged();
+    await this.#desk.sync();
+  }
+
+  /** Ends every timer and gives up notifications that still wait; a second call does nothing more. Open alerts stay in the store. */
+  async stopMonitoring(): Promise<void> {
+    await Promise.all([this.#sampling.stop(), this.#judging.stop()]);
+    this.#stopQueries?.();
+    this.#stopQueries = undefined;
+    this.figures.system.stop();
+    await this.#desk.close();
+  }
+
+  /** Counts one answered request by its duration alone. */
+  recordResponseTime(durationMs: number): void {
+    this.figures.requests.all.record({
+      durationMs,
+      statusCode: 200,
+      aborted: false,
+      thrown: false,
+      streaming: false,
+      slow: durationMs >= this.options.slowRequestMs,
+      bytesOut: 0,
+    });
+  }
+
+  /** Counts one request of an endpoint. */
+  recordRequest(request: RecordedRequest): void {
+    const { method, route, statusCode, durationMs } = request;
+    const slow = durationMs >= this.options.slowRequestMs;
+    const { aborted = false, thrown = false, streaming = false, bytesOut = 0 } = request;
+    const observation = { durationMs, statusCode, aborted, thrown, streaming, slow, bytesOut };
+    this.figures.requests.record(method, route, observation, this.options.clock.monotonicMs());
+  }
+
+  /** Counts and keeps a finished request; the tracking plugins call this. A slow one is logged with what it did. */
+  recordTrace(record: RequestRecord): void {
+    this.recordRequest(record);
+    const slow = record.durationMs >= this.options.slowRequestMs && !record.streaming;
+    this.traces.keep(record, slow);
+    if (!slow && !isServerError(record)) return;
+    const { correlationId, traceId, endpoint, statusCode, durationMs, queryCount, queryMs, cacheCallCount, cacheMs } =
+      record;
+    const fields = {
+      correlationId,
+      traceId,
+      endpoint,
+      statusCode,
+      durationMs,
+      queryCount,
+      queryMs,
+      cacheCallCount,
+      cacheMs,
+    };
+    if (slow) this.options.logger.warn(fields, 'slow request');
+  }
+
+  /** Counts one statement. Called for every statement of `options.database`; call it yourself for others. */
+  recordQuery(observation: QueryObservation): void {
+    const { clock } = this.options;
+    const nowMs = clock.monotonicMs();
+    this.figures.queries.record(observation, this.getThresholds().slowQueryMs, nowMs, clock.wallMs());
+    const request = currentRequest();
+    if (request === undefined) return;
+    const { fingerprint, query, name, durationMs, waitMs = 0, rows = 0, error } = observation;
+    const startMs = Math.max(0, nowMs - request.startedMs - durationMs);
+    const failed = error !== undefined && error !== null;
+    request.addQuery({ fingerprint, query: query ?? name ?? fingerprint, startMs, durationMs, waitMs, rows, failed });
+  }
+
+  /** The last minute, five minutes or hour. Synchronous; about 0.1 ms with a hundred busy endpoints. */
+  getMetrics(window: WindowSeconds = 60): PerformanceMetrics {
+    return this.figures.metrics(window);
+  }
+
+  /** Open alerts, pending ones included, newest first; with `includeResolved` the latest 500 resolved ones too. */
+  getAlerts(options: { includeResolved?: boolean } = {}): Alert[] {
+    return this.#desk.alerts(options.includeResolved === true);
+  }
+
+  /** The alerts that fire. */
+  getActiveAlerts(): Alert[] {
+    return this.#desk.alerts(false).filter((alert) => alert.state === 'firing');
+  }
+
+  /** Ends an alert by hand. Its cause, if it still holds, opens a new one. Rejects with a MonitoringStoreError when the store is away. */
+  resolveAlert(id: string, by = 'operator'): Promise<AlertOutcome> {
+    return this.#desk.shared.resolve(id, by);
+  }
+
+  /** Somebody looks after the alert: no reminders until it ends. */
+  acknowledgeAlert(id: string, by = 'operator'): Promise<AlertOutcome> {
+    return this.#desk.shared.acknowledge(id, by);
+  }
+
+  /** Silence for one type of alert, or for all: alerts are recorded, but nobody is told. */
+  mute(mute: { type?: string; minutes: number; reason: string; by?: string }): Promise<Mute> {
+    return this.#desk.mute(mute);
+  }
+
+  unmute(id: string): Promise<boolean> {
+    return this.#desk.shared.change('remove a mute', (store) => store.removeMute(id));
+  }
+
+  getMutes(): Mute[] {
+    return this.#desk.shared.activeMutes();
+  }
+
+  getRules(): RuleDefinition[] {
+    return this.#desk.shared.state.rules;
+  }
+
+  /** Adds or replaces a rule by name. Rejects with a MonitoringInputError that names what is wrong. */
+  putRule(rule: unknown, by = 'operator'): Promise<RuleDefinition> {
+    return this.#desk.putRule(rule, by);
+  }
+
+  removeRule(name: string, by = 'operator'): Promise<boolean> {
+    return this.#desk.removeRule(name, by);
+  }
+
+  getThresholds(): Thresholds {
+    return this.#desk.thresholds();
+  }
+
+  /**
+   * Changes some thresholds on all instances (within 2 s on the others) and judges at once; null takes one back to the
+   * configured value. An unknown name or a value out of range is refused by a MonitoringInputError, and nothing changes.
+   */
+  async updateThresholds(patch: ThresholdPatch, by = 'operator'): Promise<Thresholds> {
+    await this.#desk.updateThresholds(patch, by);
+    return this.getThresholds();
+  }
+
+  /** Tells that a new version runs; shown beside alerts that fire soon after. */
+  async markDeployment(detail: string, by = 'deployment'): Promise<void> {
+    await this.#desk.shared.change('mark a deployment', (store, at) =>
+      store.addChange({ at: at.toISOString(), kind: 'deployment', by, detail }),
+    );
+  }
+
+  getChanges(): ChangeMarker[] {
+    return this.#desk.shared.state.changes;
+  }
+
+  getChannels(): ChannelStatus[] {
+    return this.#desk.notifier.status();
+  }
+
+  /** Sends a test notification, once, past the queue. */
+  testChannel(name: string): Promise<ChannelTestOutcome> {
+    return this.#desk.testChannel(name);
+  }
+
+  /** What is slow, why, and what to do about it, from evidence only; a quiet system has no findings. */
+  generateReport(window: WindowSeconds = 3600): Promise<PerformanceReport> {
+    return buildReport(this, window);
+  }
+
+  async getHealth(): Promise<Health> {
+    const active = this.getActiveAlerts();
+    const critical = active.filter((alert) => alert.severity === 'critical').length;
+    const uptime = (this.options.clock.monotonicMs() - this.#startedMs) / 1000;
+    return overallHealth(await this.#health.probe(), uptime, { active: active.length, critical });
+  }
+
+  /** Judges every rule now, without waiting for the interval. */
+  judgeNow(): Promise<void> {
+    return this.#desk.judge();
+  }
+
+  async #sample(): Promise<void> {
+    try {
+      this.figures.sample();
+    } catch (error) {
+      this.options.logger.error({ error: String(error) }, 'a sample could not be taken');
+    }
+    await this.#desk.sync();
+  }
+
+  async #judge(): Promise<void> {
+    await this.#health.probe();
+    await this.#desk.judge();
+  }
+
+  #settingsChanged(): void {
+    const { slowQueryMs } = this.getThresholds();
+    if (slowQueryMs !== this.#slowQueryMs) {
+      this.#slowQueryMs = slowQueryMs;
+      this.options.database?.setSlowQueryMs?.(slowQueryMs);
+    }
+    this.emit('changed');
+  }
+
+  /** A listener that throws must not end the judging of the other rules. */
+  #emitSafely(event: 'alert' | 'alertResolved', alert: Alert): void {
+    try {
+      this.emit(event, alert);
+    } catch (error) {
+      this.options.logger.error({ event, error: String(error) }, 'a listener threw');
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { CumulativeRing } from '../metrics/cumulative-ring.js';
+import type { WindowSeconds } from '../metrics/sliding-window.js';
+import type { CacheCounters, CacheSource } from './cache-source.js';
+
+/** Percentages over a window; `lookups` tells how much they are worth. `evictionRate` is evictions per 100 stored entries. */
+export interface CacheFigures {
+  hitRate: number;
+  missRate: number;
+  evictionRate: number;
+  lookups: number;
+}
+
+const NAMES = ['hits', 'misses', 'sets', 'deletes', 'errors', 'evictions'] as const satisfies (keyof CacheCounters)[];
+const HOUR_OF_SECONDS = 3601;
+
+/** Follows a cache's growing totals, once a second. A total that falls was reset: what it shows now is then the growth. */
+export class CacheRecorder {
+  readonly #source: CacheSource;
+  readonly #ring = new CumulativeRing(NAMES.length, HOUR_OF_SECONDS);
+  readonly #last = new Float64Array(NAMES.length);
+  readonly #totals = new Float64Array(NAMES.length);
+
+  constructor(source: CacheSource, nowMs: number) {
+    this.#source = source;
+    const now = source.getMetrics();
+    NAMES.forEach((name, i) => (this.#last[i] = now[name]));
+    this.#ring.push(nowMs, this.#totals);
+  }
+
+  sample(nowMs: number): void {
+    this.#advance();
+    this.#ring.push(nowMs, this.#totals);
+  }
+
+  /** Growth over the window, up to this very moment: what came since the last sample counts too. */
+  figures(window: WindowSeconds, nowMs: number): CacheFigures {
+    this.#advance();
+    const { totals } = this.#ring.growth(window * 1000, nowMs, this.#totals);
+    const growth = (i: number): number => totals[i]!;
+    const [hits, misses, sets, evictions] = [growth(0), growth(1), growth(2), growth(5)];
+    const lookups = hits + misses;
+    return {
+      hitRate: lookups === 0 ? 0 : (100 * hits) / lookups,
+      missRate: lookups === 0 ? 0 : (100 * misses) / lookups,
+      evictionRate: sets === 0 ? 0 : (100 * evictions) / sets,
+      lookups,
+    };
+  }
+
+  /** Since monitoring began, resets of the source notwithstanding. */
+  lifetime(): CacheCounters {
+    this.#advance();
+    const at = (i: number): number => this.#totals[i]!;
+    return { hits: at(0), misses: at(1), sets: at(2), deletes: at(3), errors: at(4), evictions: at(5) };
+  }
+
+  #advance(): void {
+    const now = this.#source.getMetrics();
+    NAMES.forEach((name, i) => {
+      const value = now[name];
+      this.#totals[i]! += value >= this.#last[i]! ? value - this.#last[i]! : value;
+      this.#last[i] = value;
+    });
+  }
+}
