@@ -1,3 +1,4 @@
+import { statement } from '@dunlin/postgres';
 import { v7 as uuidv7 } from 'uuid';
 import { batchArguments, parties, type PreparedOperation } from './batch-arguments.js';
 import { GroupCommit } from './group-commit.js';
@@ -27,14 +28,14 @@ export interface LedgerOptions {
   maxWaiting?: number;
 }
 
-const executeStatement = {
-  name: 'ledger_execute',
-  text: 'select * from ledger_execute($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
-};
-const closeTokensStatement = {
-  name: 'ledger_close_tokens',
-  text: 'select * from ledger_close_tokens($1, $2, $3, $4, make_interval(secs => $5))',
-};
+const executeStatement = statement(
+  'ledger_execute',
+  'select * from ledger_execute($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
+);
+const closeTokensStatement = statement(
+  'ledger_close_tokens',
+  'select * from ledger_close_tokens($1, $2, $3, $4, make_interval(secs => $5))',
+);
 
 const transientCodes = new Set(['40001', '40P01']);
 const maxAttempts = 5;

@@ -1,3 +1,4 @@
+import { statement } from '@dunlin/postgres';
 import type { PreparedOperation } from './batch-arguments.js';
 import type { AccountChange, Operation, OperationOutcome, RefusalCode } from './operation.js';
 import { refusalCodes } from './operation.js';
@@ -18,10 +19,11 @@ export interface ExecuteRow {
   publication: unknown;
 }
 
-const replayStatement = {
-  name: 'ledger_replayed_transaction',
-  text: `select ${transactionColumns} from transactions where id = $1`,
-};
+const replayStatement = statement(
+  'ledger_replayed_transaction',
+  `select ${transactionColumns} from transactions where id = $1`,
+  { readOnly: true },
+);
 
 /** The outcome of each item. A replay is read from the database by itself, so that it cannot fail its neighbours. */
 export function readOutcomes(

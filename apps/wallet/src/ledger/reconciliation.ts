@@ -1,3 +1,4 @@
+import { statement } from '@dunlin/postgres';
 import type { Queryable } from './queryable.js';
 
 /** One thing that does not add up. `accountId` is absent where it concerns the whole ledger. Amounts in minor units. */
@@ -24,22 +25,23 @@ const pageSize = 2_000;
 const mostDiscrepancies = 1_000;
 
 /** Both sums of one snapshot, so that running operations cannot make them differ. */
-const totalsStatement = {
-  name: 'reconcile_totals',
-  text: `
+const totalsStatement = statement(
+  'reconcile_totals',
+  `
     select coalesce(sum(balance), 0)::bigint as sum,
            coalesce(sum(balance) filter (where kind = 'issuer'), 0)::bigint as issuer_float,
            (select coalesce(sum(amount), 0) from tokens where status = 'active')::bigint as tokens_out
       from accounts`,
-};
+  { readOnly: true },
+);
 
 /**
  * A page of accounts, each recomputed three ways in one snapshot: from its entries, from its transactions (users only), and its counters
  * from the number of its transactions.
  */
-const pageStatement = {
-  name: 'reconcile_page',
-  text: `
+const pageStatement = statement(
+  'reconcile_page',
+  `
     select a.id, a.balance, a.held, a.kind,
            a.online_pending + a.online_completed + a.online_failed + a.online_cancelled + a.offline_completed + a.token_purchase_completed
              + a.token_redemption_completed + a.deposit_completed + a.withdrawal_completed + a.token_refund_completed as counted,
@@ -54,7 +56,8 @@ const pageStatement = {
                            coalesce(sum(amount) filter (where status = 'completed' and type <> 'offline'), 0)::bigint as moved
                       from transactions where sender_id = a.id) sent
      order by a.id`,
-};
+  { readOnly: true },
+);
 
 interface PageRow {
   id: string;

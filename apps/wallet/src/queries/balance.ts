@@ -1,3 +1,4 @@
+import { statement } from '@dunlin/postgres';
 import type { Queryable } from '../ledger/queryable.js';
 
 /** A user's money in minor units. `total` = `available` + `offline` + `pending`. */
@@ -30,9 +31,9 @@ interface BalanceRow {
 }
 
 /** One statement, one snapshot: the account row by its key, the tokens from `idx_tokens_active_user` alone. */
-const balanceStatement = {
-  name: 'user_balance',
-  text: `
+const balanceStatement = statement(
+  'user_balance',
+  `
     select a.currency, a.balance, a.held, a.version, now() as as_of, t.offline, t.lapsed, t.next_expiry_at
       from accounts a
       left join lateral (
@@ -42,7 +43,8 @@ const balanceStatement = {
           from tokens where user_id = a.id and status = 'active'
       ) t on true
      where a.id = $1 and a.kind = 'user'`,
-};
+  { readOnly: true },
+);
 
 /** The balance of `userId`, or `undefined` when there is no such account. Cost does not depend on how many transactions exist. */
 export async function readUserBalance(database: Queryable, userId: string): Promise<UserBalance | undefined> {

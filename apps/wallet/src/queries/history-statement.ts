@@ -1,3 +1,4 @@
+import { statement, type Statement } from '@dunlin/postgres';
 import { transactionColumns, transactionStatuses, transactionTypes } from '../ledger/transaction.js';
 import type { HistoryPosition } from './history-cursor.js';
 import type { HistoryFilters, HistoryRequest } from './history-options.js';
@@ -6,10 +7,12 @@ import type { HistoryFilters, HistoryRequest } from './history-options.js';
 export const totalCap = 10_000;
 
 interface BuiltStatement {
-  name: string;
-  text: string;
+  statement: Statement;
   values: unknown[];
 }
+
+/** One statement for each shape of filters, made when it is first asked for: 64 at the most. */
+const statements = new Map<string, Statement>();
 
 /** Only these combinations can exist (`transactions_status_of_type`), each counted in a column of the account's row. */
 const counterColumns = transactionTypes.flatMap((type) =>
@@ -55,7 +58,7 @@ export function historyStatement(
       from (select ${total} as total) counted
       left join (select ${transactionColumns} from transactions where id in (select id from page)) t on true
      ${order.replaceAll('created_at', 't.created_at').replace(', id', ', t.id')}`;
-  return { name: `history_${shape(filters, after)}`, text, values: parameters.values };
+  return { statement: prepared(`history_${shape(filters, after)}`, text), values: parameters.values };
 }
 
 function filterConditions(filters: HistoryFilters, parameters: Parameters): string[] {
@@ -83,6 +86,14 @@ function totalExpression(filters: HistoryFilters, user: string, conditions: read
   const counted = (side: string): string =>
     `(select 1 from transactions where ${[`${side} = ${user}`, ...conditions].join(' and ')} limit ${totalCap + 1})`;
   return `(select count(*) from (${counted('sender_id')} union all ${counted('receiver_id')} limit ${totalCap + 1}) bounded)`;
+}
+
+function prepared(name: string, text: string): Statement {
+  const known = statements.get(name);
+  if (known !== undefined) return known;
+  const made = statement(name, text, { readOnly: true });
+  statements.set(name, made);
+  return made;
 }
 
 function shape(filters: HistoryFilters, after: HistoryPosition | undefined): string {

@@ -35,8 +35,8 @@ export async function readTransactionHistory(
 ): Promise<HistoryPage> {
   const request = resolveHistoryOptions(options);
   const after = request.cursor === undefined ? undefined : decodeCursor(request.cursor, request.filters);
-  const { name, text, values } = historyStatement(userId, request, after);
-  const { rows } = await database.query<HistoryRow>({ name, text }, values);
+  const { statement, values } = historyStatement(userId, request, after);
+  const { rows } = await database.query<HistoryRow>(statement, values);
   const found = rows.filter((row): row is HistoryRow & TransactionRow => row.id !== null).map(fromRow);
   const data = found.slice(0, request.limit);
   return { data, pagination: pagination(request, data, found.length > request.limit, rows[0]?.total ?? null) };

@@ -1,3 +1,4 @@
+import { statement, type Statement } from '@dunlin/postgres';
 import type { Queryable } from '../ledger/queryable.js';
 
 export const tokenStatuses = ['active', 'spent', 'redeemed', 'expired', 'divided'] as const;
@@ -32,23 +33,27 @@ interface TokenRow {
 
 const columns = 'id, user_id, amount, currency, status, key_id, device_key_id, issued_at, expires_at, compact';
 
-const activeTokensStatement = {
-  name: 'active_tokens',
-  text: `select ${columns} from tokens where user_id = $1 and status = 'active' and expires_at > now() order by expires_at, id limit $2`,
-};
-const tokensPageStatement = {
-  name: 'tokens_page',
-  text: `select ${columns} from tokens where user_id = $1 and ($2::text is null or status = $2) and ($3::uuid is null or id < $3) order by id desc limit $4`,
-};
-const tokenStatement = { name: 'token_by_id', text: `select ${columns} from tokens where id = $1` };
-const openedTokensStatement = {
-  name: 'tokens_of_purchase',
-  text: `select ${columns} from tokens where opening_transaction_id = $1 order by id`,
-};
-const lapsedTokensStatement = {
-  name: 'lapsed_tokens',
-  text: `select id from tokens where status = 'active' and expires_at <= now() - make_interval(secs => $1) order by expires_at limit $2`,
-};
+const activeTokensStatement = statement(
+  'active_tokens',
+  `select ${columns} from tokens where user_id = $1 and status = 'active' and expires_at > now() order by expires_at, id limit $2`,
+  { readOnly: true },
+);
+const tokensPageStatement = statement(
+  'tokens_page',
+  `select ${columns} from tokens where user_id = $1 and ($2::text is null or status = $2) and ($3::uuid is null or id < $3) order by id desc limit $4`,
+  { readOnly: true },
+);
+const tokenStatement = statement('token_by_id', `select ${columns} from tokens where id = $1`, { readOnly: true });
+const openedTokensStatement = statement(
+  'tokens_of_purchase',
+  `select ${columns} from tokens where opening_transaction_id = $1 order by id`,
+  { readOnly: true },
+);
+const lapsedTokensStatement = statement(
+  'lapsed_tokens',
+  `select id from tokens where status = 'active' and expires_at <= now() - make_interval(secs => $1) order by expires_at limit $2`,
+  { readOnly: true },
+);
 
 /** A user's active, unexpired tokens, the first to expire first; at most `limit`. */
 export const readActiveTokens = (database: Queryable, userId: string, limit: number): Promise<StoredToken[]> =>

@@ -1,0 +1,145 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { LedgerBusy } from '../ledger/group-commit.js';
+import { InvalidQueryOption } from '../queries/errors.js';
+import { Problem, type InvalidPart } from './problem.js';
+
+const validationSubjects: Readonly<Record<string, string>> = {
+  body: 'body',
+  querystring: 'query',
+  params: 'path',
+  headers: 'headers',
+};
+
+/**
+ * The one place where what went wrong becomes an answer. Expected problems are written as they are; what nobody expected is
+ * logged whole and answered with nothing that helps an attacker.
+ */
+export function installErrorHandler(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError | Error, request, reply) => {
+    const problem = asProblem(error);
+    if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, problem.message);
+    return sendProblem(reply, problem);
+  });
+  app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) =>
+    sendProblem(
+      reply,
+      new Problem(404, 'not_found', `There is nothing at ${request.method} ${request.url.split('?', 1)[0]}`),
+    ),
+  );
+}
+
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  const { retryAfterSeconds } = problem.extra;
+  if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
+  return reply
+    .code(problem.status)
+    .header('cache-control', 'no-store')
+    .type('application/problem+json')
+    .serializer(JSON.stringify)
+    .send(problem.toDocument());
+}
+
+/** What to tell the client of `error`. */
+export function asProblem(error: FastifyError | Error): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof InvalidQueryOption) {
+    const path = `/${queryNames[error.option] ?? error.option}`;
+    return new Problem(400, 'invalid_request', error.message, { errors: [{ path, message: error.message }] });
+  }
+  if (error instanceof LedgerBusy) {
+    return new Problem(503, 'overloaded', 'Too many operations are waiting; try again.', { retryAfterSeconds: 1 });
+  }
+  if ('validation' in error && error.validation !== undefined) return validationProblem(error);
+  return frameworkProblem(error) ?? databaseProblem(error) ?? unexpected();
+}
+
+/** Query options are called as the program calls them; the client knows them by their names in the URL. */
+const queryNames: Readonly<Record<string, string>> = { startDate: 'from', endDate: 'to', orderDirection: 'order' };
+
+function validationProblem(error: FastifyError): Problem {
+  const errors = (error.validation ?? []).map(invalidPart);
+  const subject = validationSubjects[error.validationContext ?? ''] ?? 'request';
+  const first = errors[0];
+  const detail =
+    first === undefined
+      ? `The ${subject} is invalid.`
+      : `The ${subject} is invalid: ${first.path === '' ? '' : `${first.path} `}${first.message}.`;
+  return new Problem(400, 'invalid_request', detail, { errors });
+}
+
+function invalidPart(one: {
+  instancePath: string;
+  keyword: string;
+  message?: string;
+  params: Record<string, unknown>;
+}): InvalidPart {
+  if (one.keyword === 'required') {
+    return { path: `${one.instancePath}/${String(one.params.missingProperty)}`, message: 'is required' };
+  }
+  if (one.keyword === 'additionalProperties') {
+    return { path: `${one.instancePath}/${String(one.params.additionalProperty)}`, message: 'is not a known field' };
+  }
+  if (one.keyword === 'enum') {
+    return { path: one.instancePath, message: `must be one of ${(one.params.allowedValues as unknown[]).join(', ')}` };
+  }
+  return { path: one.instancePath, message: one.message ?? 'is invalid' };
+}
+
+function frameworkProblem(error: FastifyError | Error): Problem | undefined {
+  const { code, statusCode } = error as Partial<FastifyError>;
+  switch (code) {
+    case 'FST_ERR_CTP_INVALID_JSON_BODY':
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return new Problem(400, 'malformed_json', 'The body is not valid JSON.');
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new Problem(413, 'body_too_large', 'The body is larger than this endpoint accepts.');
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new Problem(415, 'unsupported_media_type', 'Send the body as application/json.');
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return new Problem(400, 'invalid_request', 'Content-Length does not match the body.');
+    case 'FST_ERR_BAD_URL':
+      return new Problem(400, 'invalid_request', 'The URL cannot be decoded.');
+    default:
+      if (error instanceof SyntaxError && statusCode === 400)
+        return new Problem(400, 'malformed_json', 'The body is not valid JSON.');
+      return statusCode !== undefined && statusCode >= 400 && statusCode < 500
+        ? new Problem(statusCode, 'invalid_request', 'The request cannot be processed.')
+        : undefined;
+  }
+}
+
+/** A `DatabaseError` of @dunlin/postgres, by its kind. Money is safe in each case: repeating with the same key has one effect. */
+function databaseProblem(error: Error): Problem | undefined {
+  switch ((error as { kind?: unknown }).kind) {
+    case 'unavailable':
+    case 'pool_exhausted':
+    case 'retries_exhausted':
+    case 'closed':
+      return new Problem(
+        503,
+        'database_unavailable',
+        'The database cannot be reached right now; nothing was changed. Try again.',
+        {
+          retryAfterSeconds: 1,
+        },
+      );
+    case 'timeout':
+      return new Problem(503, 'database_timeout', 'The database took too long; nothing was changed. Try again.', {
+        retryAfterSeconds: 1,
+      });
+    case 'outcome_unknown':
+      return new Problem(
+        503,
+        'outcome_unknown',
+        'The connection to the database was lost; repeat the request with the same Idempotency-Key to learn the outcome.',
+        {
+          retryAfterSeconds: 1,
+        },
+      );
+    default:
+      return undefined;
+  }
+}
+
+const unexpected = (): Problem => new Problem(500, 'internal_error', 'Something unexpected happened; it was logged.');

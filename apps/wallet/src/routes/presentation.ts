@@ -1,0 +1,34 @@
+import type { Transaction } from '../ledger/transaction.js';
+import type { UserBalance } from '../queries/balance.js';
+import type { StoredToken } from '../queries/tokens.js';
+import type { PresentedBalance, PresentedToken, PresentedTransaction } from './schemas.js';
+
+/** Answers as the contract has them: money as a string of minor units, times as ISO 8601 UTC with milliseconds. */
+export const presentTransaction = (transaction: Transaction): PresentedTransaction => ({
+  ...transaction,
+  amount: transaction.amount.toString(),
+  createdAt: transaction.createdAt.toISOString(),
+  completedAt: transaction.completedAt?.toISOString() ?? null,
+});
+
+export const presentBalance = (balance: UserBalance): PresentedBalance => ({
+  userId: balance.userId,
+  currency: balance.currency,
+  available: balance.available.toString(),
+  offline: balance.offline.toString(),
+  pending: balance.pending.toString(),
+  total: balance.total.toString(),
+  version: Number(balance.version),
+  asOf: balance.asOf.toISOString(),
+});
+
+export const presentToken = (token: Omit<StoredToken, 'userId' | 'deviceKeyId'>): PresentedToken => ({
+  id: token.id,
+  amount: token.amount.toString(),
+  currency: token.currency,
+  status: token.status,
+  keyId: token.keyId,
+  issuedAt: token.issuedAt.toISOString(),
+  expiresAt: token.expiresAt.toISOString(),
+  token: token.compact,
+});
