@@ -1,6 +1,5 @@
-import type { RateLimitOptions } from '@fastify/rate-limit';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, onRequestHookHandler } from 'fastify';
 import { Type, type Static } from 'typebox';
 import type { AccessTokens } from '../accounts/access-tokens.js';
 import type { Accounts, LoginOutcome, RegistrationOutcome } from '../accounts/accounts.js';
@@ -13,8 +12,8 @@ import { closed, problems } from './schemas.js';
 export interface AuthRoutesOptions {
   accounts: Pick<Accounts, 'register' | 'login'>;
   accessTokens: Pick<AccessTokens, 'issue' | 'lifetimeSeconds'>;
-  /** The limit of each of these routes; `false` for none. Each try costs a core some 20 ms, and is a guess at a password. */
-  rateLimit: RateLimitOptions | false;
+  /** Limits how often a caller may try; undefined for no limit. Each try costs a core some 20 ms, and may be a guess at a password. */
+  limit: onRequestHookHandler | undefined;
 }
 
 /** Longer than any address or password that is accepted: what is over it is refused by the schema, before any work. */
@@ -36,8 +35,8 @@ const LoginBody = Type.Object({ email: Email, password: Password }, closed);
 
 /** `POST /auth/register` and `POST /auth/login`. */
 export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = (app, options) => {
-  const { accounts, accessTokens, rateLimit } = options;
-  const config = { rateLimit };
+  const { accounts, accessTokens, limit } = options;
+  const guard = limit === undefined ? {} : { onRequest: limit };
 
   /** A session is for its reader alone. */
   const openSession = (reply: FastifyReply, user: User): Static<typeof SessionSchema> => {
@@ -53,7 +52,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = (app, op
   app.post(
     '/auth/register',
     {
-      config,
+      ...guard,
       schema: {
         summary: 'Register',
         tags: ['accounts'],
@@ -71,7 +70,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = (app, op
   app.post(
     '/auth/login',
     {
-      config,
+      ...guard,
       schema: {
         summary: 'Log in',
         tags: ['accounts'],

@@ -11,10 +11,13 @@ export interface Principal {
   readonly isFrozen: boolean;
 }
 
+const admitted = Symbol('principal');
+
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by `authenticate`; null on routes that anybody may call. */
-    principal: Principal | null;
+    /** Who asks, on routes that `authenticate` guards. Read anywhere else it throws: that is a bug, and must not pass as nobody. */
+    readonly principal: Principal;
+    [admitted]: Principal | null;
   }
 }
 
@@ -35,7 +38,13 @@ export type Authenticate = (...roles: Role[]) => onRequestHookHandler;
  * 403 for the wrong role.
  */
 export function installAuthentication(app: FastifyInstance, options: AuthenticationOptions): Authenticate {
-  app.decorateRequest('principal', null);
+  app.decorateRequest(admitted, null);
+  app.decorateRequest('principal', {
+    getter(this: FastifyRequest) {
+      if (this[admitted] === null) throw new Error(`${this.routeOptions.url ?? this.url} is not authenticated`);
+      return this[admitted];
+    },
+  });
   return (...roles) =>
     (request, _reply, done) => {
       const check = checkToken(request, options);
@@ -43,7 +52,7 @@ export function installAuthentication(app: FastifyInstance, options: Authenticat
       const admit = (state: PrincipalState | undefined): void => {
         const admission = toPrincipal(check.userId, state, roles);
         if (admission instanceof Problem) return done(admission);
-        request.principal = admission;
+        request[admitted] = admission;
         done();
       };
       const state = options.loadPrincipal(check.userId);
@@ -52,10 +61,9 @@ export function installAuthentication(app: FastifyInstance, options: Authenticat
     };
 }
 
-/** The principal of a route that is guarded by `authenticate`. Throws, as a bug, when it is not. */
-export function principalOf(request: FastifyRequest): Principal {
-  if (request.principal === null) throw new Error(`${request.routeOptions.url ?? request.url} is not authenticated`);
-  return request.principal;
+/** Who asks, where nobody need: rate limits and logs on routes that anybody may call. */
+export function principalIfAny(request: FastifyRequest): Principal | undefined {
+  return request[admitted] ?? undefined;
 }
 
 function checkToken(request: FastifyRequest, options: AuthenticationOptions): { userId: string } | Problem {

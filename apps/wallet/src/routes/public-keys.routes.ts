@@ -93,9 +93,9 @@ export const publicKeyRoutes: FastifyPluginAsyncTypebox<PublicKeyRoutesOptions> 
   app.get(
     '/.well-known/jwks.json',
     { schema: { summary: "The issuer's key set", tags, response: { 200: JwksSchema } } },
-    (_request, reply) => {
+    async (_request, reply) => {
       reply.header('cache-control', `public, max-age=${jwksMaxAgeSeconds}`);
-      return reply.send(jwks());
+      return jwks();
     },
   );
   return Promise.resolve();

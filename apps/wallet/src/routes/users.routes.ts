@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Accounts } from '../accounts/accounts.js';
 import { ProfileSchema } from './account-schemas.js';
-import { principalOf, type Authenticate } from './authentication.js';
+import type { Authenticate } from './authentication.js';
 import { Problem } from './problem.js';
 import { bearer, problems } from './schemas.js';
 
@@ -24,7 +24,7 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRoutesOptions> = (app, { 
       },
     },
     async (request, reply) => {
-      const profile = await accounts.profile(principalOf(request).id);
+      const profile = await accounts.profile(request.principal.id);
       // The principal was there a moment ago; users are deactivated, never deleted.
       if (profile === undefined) throw new Problem(401, 'invalid_token', 'The access token is not valid.');
       reply.header('cache-control', 'no-store');
