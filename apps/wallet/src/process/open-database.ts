@@ -1,0 +1,40 @@
+import { mkdir } from 'node:fs/promises';
+import { openEmbeddedServer } from '@dunlin/embedded';
+import type { Config } from '../config/config.js';
+import { probeDatabase } from './external-database.js';
+
+/** The database that the wallet runs on. */
+export interface OpenDatabase {
+  /** With the login. */
+  readonly url: string;
+  /** Gives the embedded server back; does nothing for an external one. */
+  close(): Promise<void>;
+}
+
+/**
+ * Brings the embedded server up, or makes sure that the external one can be used.
+ * `onLost` is called when an embedded server is gone for good. Throws `StartError` or `EmbeddedError`.
+ */
+export async function openDatabase(config: Config, onLost: (error: Error) => void): Promise<OpenDatabase> {
+  if (config.database.kind === 'server') {
+    const { connectionString } = config.database;
+    await probeDatabase(connectionString);
+    // The master key's file lies here when no MASTER_KEY is given.
+    await mkdir(config.dataFolder, { recursive: true, mode: 0o700 });
+    return { url: connectionString, close: () => Promise.resolve() };
+  }
+  const server = await openEmbeddedServer({ dataFolder: config.database.dataFolder, onLost });
+  try {
+    await probeDatabase(server.url);
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+  return {
+    url: server.url,
+    async close() {
+      // Not in time means that the keeper goes on stopping the server by itself, so there is nothing left to do here.
+      await server.close();
+    },
+  };
+}

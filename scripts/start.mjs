@@ -1,0 +1,14 @@
+// `npm start`: from a fresh clone to a running wallet. Installs and builds what is missing or out of date, and then runs
+// the wallet in this very process, so that a signal sent to it reaches the wallet itself.
+import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import { prepare, PrepareError, ROOT } from './prepare/prepare.mjs';
+
+try {
+  await prepare();
+} catch (error) {
+  if (!(error instanceof PrepareError)) throw error;
+  console.error(error.message);
+  process.exit(1);
+}
+await import(pathToFileURL(join(ROOT, 'apps', 'wallet', 'dist', 'src', 'main.js')).href);
