@@ -8,7 +8,7 @@ export {
   type MonitoringEvents,
   type RecordedRequest,
 } from './performance-monitoring-service.js';
-export type { MonitoringOptions } from './options.js';
+export type { MonitoringOptions, MonitoringStore } from './options.js';
 export type { DurationFigures, EndpointMetrics, PerformanceMetrics } from './performance-metrics.js';
 export type { Health, ServiceHealth } from './health.js';
 export type { WindowSeconds } from './metrics/sliding-window.js';
@@ -53,3 +53,15 @@ export {
 } from './tracing/request-record.js';
 export { formatTraceParent, parseTraceParent, type TraceParent } from './tracing/traceparent.js';
 export type { Trace } from './tracing/trace-store.js';
+export { PostgresMonitoringStore } from './postgres/postgres-monitoring-store.js';
+export { monitoringSchemaDown, monitoringSchemaUp } from './postgres/schema.js';
+export type { FleetMetrics } from './fleet/fleet-figures.js';
+export type { FleetStore, PublishedFigures } from './fleet/published-figures.js';
+export type { HistoryPoint, HistoryStore } from './history/history-store.js';
+export type { ThresholdAdvice } from './history/threshold-advice.js';
+export { logChannel } from './alerts/channels/log-channel.js';
+export { listenerChannel } from './alerts/channels/listener-channel.js';
+export { signWebhook, webhookChannel, type WebhookOptions } from './alerts/channels/webhook-channel.js';
+export { slackChannel } from './alerts/channels/slack-channel.js';
+export { alertmanagerChannel, type AlertmanagerOptions } from './alerts/channels/alertmanager-channel.js';
+export { smtpChannel, type SmtpOptions } from './alerts/channels/smtp-channel.js';

@@ -3,9 +3,14 @@ import type { AlertChannel } from './alerts/notification.js';
 import { THRESHOLD_NAMES, parseThresholdPatch, type Thresholds } from './alerts/thresholds.js';
 import { systemClock, type Clock } from './clock.js';
 import { MonitoringInputError, type InvalidInput } from './errors.js';
+import type { FleetStore } from './fleet/published-figures.js';
+import type { HistoryStore } from './history/history-store.js';
 import { silentLogger, type Logger } from './logger.js';
 import type { CacheSource } from './sources/cache-source.js';
 import type { DatabaseSource } from './sources/database-source.js';
+
+/** A store of alerts that may also hold what instances tell each other and what was. */
+export type MonitoringStore = AlertStore & { readonly fleet?: FleetStore; readonly history?: HistoryStore };
 
 /** Everything that a monitor can be given. All of it has a default. */
 export interface MonitoringOptions {
@@ -15,8 +20,11 @@ export interface MonitoringOptions {
   cache?: CacheSource | undefined;
   /** From the configuration or `thresholdsFromEnvironment(process.env)`; what is set by API wins over it. */
   thresholds?: Partial<Thresholds> | undefined;
-  /** Keeps alerts and what operators set; in this process only when left out. */
-  store?: AlertStore | undefined;
+  /**
+   * Keeps alerts and what operators set, and with `fleet` and `history` figures of all instances and of the past; in this
+   * process only when left out. `PostgresMonitoringStore` has all three.
+   */
+  store?: MonitoringStore | undefined;
   channels?: readonly AlertChannel[] | undefined;
   /** How often health is probed and the rules are judged, in ms (30000). */
   judgeIntervalMs?: number | undefined;
@@ -42,7 +50,7 @@ export interface ResolvedOptions {
   database: DatabaseSource | undefined;
   cache: CacheSource | undefined;
   thresholds: Partial<Thresholds>;
-  store: AlertStore | undefined;
+  store: MonitoringStore | undefined;
   channels: readonly AlertChannel[];
   judgeIntervalMs: number;
   alertForMs: number;

@@ -8,7 +8,11 @@ import type { RuleDefinition } from './alerts/rule-definition.js';
 import type { AlertOutcome } from './alerts/shared-alerts.js';
 import type { ThresholdPatch, Thresholds } from './alerts/thresholds.js';
 import { Figures } from './figures.js';
+import type { FleetMetrics } from './fleet/fleet-figures.js';
+import { FleetPublisher } from './fleet/fleet-publisher.js';
 import { HealthProbe, overallHealth, type Health } from './health.js';
+import { HistoryKeeper } from './history/history-keeper.js';
+import { adviseThresholds, type ThresholdAdvice } from './history/threshold-advice.js';
 import { isServerError } from './metrics/request-series.js';
 import type { WindowSeconds } from './metrics/sliding-window.js';
 import { resolveOptions, type MonitoringOptions, type ResolvedOptions } from './options.js';
@@ -55,6 +59,8 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
   readonly #desk: AlertDesk;
   readonly #health: HealthProbe;
   readonly #startedMs: number;
+  readonly #fleet: FleetPublisher | undefined;
+  readonly #history: HistoryKeeper | undefined;
   readonly #sampling: Periodic;
   readonly #judging: Periodic;
   #stopQueries: (() => void) | undefined;
@@ -68,6 +74,9 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
     this.traces = new TraceStore(resolved.recentTraces, resolved.notableTraces);
     this.#health = new HealthProbe(resolved, resolved.clock);
     this.#startedMs = resolved.clock.monotonicMs();
+    const { fleet, history } = resolved.store ?? {};
+    this.#fleet = fleet && new FleetPublisher(resolved, this.figures, fleet);
+    this.#history = history && new HistoryKeeper(resolved, this.figures, history);
     this.#desk = new AlertDesk({
       options: resolved,
       figures: this.figures,
@@ -159,6 +168,16 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
   /** The last minute, five minutes or hour. Synchronous; about 0.1 ms with a hundred busy endpoints. */
   getMetrics(window: WindowSeconds = 60): PerformanceMetrics {
     return this.figures.metrics(window);
+  }
+
+  /** All instances that share the store, merged; this one alone when the store has no place for it. Rejects when the store is away. */
+  async getFleetMetrics(window: WindowSeconds = 60): Promise<FleetMetrics | PerformanceMetrics> {
+    return this.#fleet === undefined ? this.getMetrics(window) : await this.#fleet.metrics(window);
+  }
+
+  /** Thresholds that the last two weeks would have liked better, each with its replay; empty below a day of history. */
+  async adviseThresholds(): Promise<ThresholdAdvice[]> {
+    return this.#history === undefined ? [] : adviseThresholds(await this.#history.read(), this.getThresholds());
   }
 
   /** Open alerts, pending ones included, newest first; with `includeResolved` the latest 500 resolved ones too. */
@@ -264,6 +283,10 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
       this.options.logger.error({ error: String(error) }, 'a sample could not be taken');
     }
     await this.#desk.sync();
+    await this.#desk.guarded(async () => {
+      await this.#fleet?.publish();
+      await this.#history?.tick();
+    });
   }
 
   async #judge(): Promise<void> {

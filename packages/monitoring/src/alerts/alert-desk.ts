@@ -77,7 +77,7 @@ export class AlertDesk {
 
   /** Renews the mirror of the store. A store that is away is said once, and once when it is back; what was known holds meanwhile. */
   async sync(): Promise<void> {
-    await this.#guarded(async () => {
+    await this.guarded(async () => {
       if (await this.shared.sync()) this.#parts.onChanged();
       await this.shared.takeOver();
     });
@@ -166,7 +166,7 @@ export class AlertDesk {
   }
 
   async #judge(): Promise<void> {
-    await this.#guarded(async () => {
+    await this.guarded(async () => {
       if (await this.shared.sync()) this.#parts.onChanged();
       let changed = false;
       for (const rule of this.rules()) {
@@ -185,7 +185,8 @@ export class AlertDesk {
     await this.shared.change('prune', (store, at) => store.prune(new Date(at.getTime() - KEEP_MS)));
   }
 
-  async #guarded(work: () => Promise<void>): Promise<void> {
+  /** Runs work on the store; a failure is said once, when it begins, and its end once. Never rejects. */
+  async guarded(work: () => Promise<void>): Promise<void> {
     const { logger } = this.#parts.options;
     try {
       await work();

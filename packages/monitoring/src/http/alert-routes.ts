@@ -84,6 +84,14 @@ export function alertRoutes(fastify: FastifyInstance, context: RouteContext): vo
     async () => monitor.getThresholds(),
   );
 
+  fastify.get(
+    '/performance/thresholds/advice',
+    forOperators('Thresholds that history would have liked better'),
+    async () => ({
+      data: await monitor.adviseThresholds(),
+    }),
+  );
+
   fastify.put(
     '/performance/thresholds',
     forOperators('Change some thresholds', { body: thresholdPatchSchema, response: { 200: thresholdsSchema } }),

@@ -16,7 +16,7 @@ export function figureRoutes(fastify: FastifyInstance, context: RouteContext): v
       const scope = (request.query as { scope?: unknown }).scope;
       if (scope !== undefined && scope !== 'instance' && scope !== 'fleet')
         throw invalid('/query/scope', 'must be instance or fleet');
-      if (scope === 'fleet') throw invalid('/query/scope', 'cannot be fleet yet');
+      if (scope === 'fleet') return await monitor.getFleetMetrics(parseWindow(request.query));
       return monitor.getMetrics(parseWindow(request.query));
     },
   );

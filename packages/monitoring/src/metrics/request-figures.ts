@@ -44,7 +44,10 @@ export function requestCounts(reading: WindowReading): RequestCounts {
   };
 }
 
-export function endpointMetrics(series: RequestSeries, reading: WindowReading): EndpointMetrics {
+export function endpointMetrics(
+  series: Pick<RequestSeries, 'method' | 'route'>,
+  reading: WindowReading,
+): EndpointMetrics {
   const counts = requestCounts(reading);
   return {
     method: series.method,

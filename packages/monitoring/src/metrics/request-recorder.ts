@@ -34,14 +34,22 @@ export class RequestRecorder {
     return this.#reading;
   }
 
+  /** Shows each endpoint with requests in the window; the reading holds only during the call. */
+  visitEndpoints(
+    window: WindowSeconds,
+    nowMs: number,
+    visit: (series: RequestSeries, reading: WindowReading) => void,
+  ): void {
+    for (const series of this.endpoints.all()) {
+      series.window.read(window, nowMs, this.#reading);
+      if (this.#reading.counters.some((value) => value > 0)) visit(series, this.#reading);
+    }
+  }
+
   /** The endpoints with requests in the window, those that took the most time in total first. */
   endpointMetrics(window: WindowSeconds, nowMs: number): EndpointMetrics[] {
     const metrics: EndpointMetrics[] = [];
-    for (const series of this.endpoints.all()) {
-      series.window.read(window, nowMs, this.#reading);
-      const one = endpointMetrics(series, this.#reading);
-      if (one.count + one.aborted + one.requestsPerSecond > 0) metrics.push(one);
-    }
+    this.visitEndpoints(window, nowMs, (series, reading) => metrics.push(endpointMetrics(series, reading)));
     return metrics.sort((a, b) => b.average * b.count - a.average * a.count);
   }
 }

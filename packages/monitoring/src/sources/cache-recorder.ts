@@ -33,11 +33,13 @@ export class CacheRecorder {
   }
 
   /** Growth over the window, up to this very moment: what came since the last sample counts too. */
-  figures(window: WindowSeconds, nowMs: number): CacheFigures {
+  growth(window: WindowSeconds, nowMs: number): CacheCounters {
     this.#advance();
-    const { totals } = this.#ring.growth(window * 1000, nowMs, this.#totals);
-    const growth = (i: number): number => totals[i]!;
-    const [hits, misses, sets, evictions] = [growth(0), growth(1), growth(2), growth(5)];
+    return counters(this.#ring.growth(window * 1000, nowMs, this.#totals).totals);
+  }
+
+  figures(window: WindowSeconds, nowMs: number): CacheFigures {
+    const { hits, misses, sets, evictions } = this.growth(window, nowMs);
     const lookups = hits + misses;
     return {
       hitRate: lookups === 0 ? 0 : (100 * hits) / lookups,
@@ -50,8 +52,7 @@ export class CacheRecorder {
   /** Since monitoring began, resets of the source notwithstanding. */
   lifetime(): CacheCounters {
     this.#advance();
-    const at = (i: number): number => this.#totals[i]!;
-    return { hits: at(0), misses: at(1), sets: at(2), deletes: at(3), errors: at(4), evictions: at(5) };
+    return counters(this.#totals);
   }
 
   #advance(): void {
@@ -62,4 +63,9 @@ export class CacheRecorder {
       this.#last[i] = value;
     });
   }
+}
+
+function counters(row: Float64Array): CacheCounters {
+  const [hits = 0, misses = 0, sets = 0, deletes = 0, errors = 0, evictions = 0] = row;
+  return { hits, misses, sets, deletes, errors, evictions };
 }

@@ -30,7 +30,8 @@ export interface DatabaseFigures {
 }
 
 const COUNTERS = { queries: 0, errors: 1, slow: 2, rows: 3, waitMs: 4 } as const;
-const COUNTER_COUNT = 5;
+/** Counters that a series of statements has. */
+export const QUERY_COUNTER_COUNT = 5;
 const MAX_SLOW_KEPT = 200;
 const OVERFLOW_FINGERPRINT = '(overflow)';
 
@@ -46,13 +47,13 @@ interface QuerySeries {
 export class DatabaseRecorder {
   readonly #all: SlidingWindow;
   readonly #byFingerprint = new Map<string, QuerySeries>();
-  readonly #reading = new WindowReading(COUNTER_COUNT);
+  readonly #reading = new WindowReading(QUERY_COUNTER_COUNT);
   readonly #slow: SlowQuery[] = [];
   readonly #capacity: number;
   overflowed = 0;
 
   constructor(nowMs: number, capacity: number) {
-    this.#all = new SlidingWindow(COUNTER_COUNT, nowMs);
+    this.#all = new SlidingWindow(QUERY_COUNTER_COUNT, nowMs);
     this.#capacity = capacity;
   }
 
@@ -74,19 +75,13 @@ export class DatabaseRecorder {
   }
 
   figures(window: WindowSeconds, nowMs: number): DatabaseFigures {
-    const reading = this.#reading;
-    this.#all.read(window, nowMs, reading);
-    const counters = reading.counters;
-    const count = counters[COUNTERS.queries]!;
-    return {
-      queryCount: count,
-      averageQueryTime: reading.sketch.averageMs,
-      p95QueryTime: reading.sketch.quantileMs(0.95),
-      slowQueries: counters[COUNTERS.slow]!,
-      slowestMs: reading.sketch.maxMs,
-      errors: counters[COUNTERS.errors]!,
-      averageWaitMs: count === 0 ? 0 : counters[COUNTERS.waitMs]! / count,
-    };
+    return queryFiguresFrom(this.read(window, nowMs));
+  }
+
+  /** The window over all statements; the reading holds until the next call. */
+  read(window: WindowSeconds, nowMs: number): WindowReading {
+    this.#all.read(window, nowMs, this.#reading);
+    return this.#reading;
   }
 
   /** Since the beginning of the process, for cumulative exports. */
@@ -156,7 +151,7 @@ export class DatabaseRecorder {
   }
 
   #create(fingerprint: string, query: string, name: string | undefined, nowMs: number): QuerySeries {
-    const series = { fingerprint, query, name, endpoints: [], window: new SlidingWindow(COUNTER_COUNT, nowMs) };
+    const series = { fingerprint, query, name, endpoints: [], window: new SlidingWindow(QUERY_COUNTER_COUNT, nowMs) };
     this.#byFingerprint.set(fingerprint, series);
     return series;
   }
@@ -173,6 +168,21 @@ export class DatabaseRecorder {
     });
     if (this.#slow.length > MAX_SLOW_KEPT) this.#slow.shift();
   }
+}
+
+/** The figures of a reading of statements, of one process or merged from several. */
+export function queryFiguresFrom(reading: WindowReading): DatabaseFigures {
+  const { counters, sketch } = reading;
+  const count = counters[COUNTERS.queries]!;
+  return {
+    queryCount: count,
+    averageQueryTime: sketch.averageMs,
+    p95QueryTime: sketch.quantileMs(0.95),
+    slowQueries: counters[COUNTERS.slow]!,
+    slowestMs: sketch.maxMs,
+    errors: counters[COUNTERS.errors]!,
+    averageWaitMs: count === 0 ? 0 : counters[COUNTERS.waitMs]! / count,
+  };
 }
 
 function enter(window: SlidingWindow, observation: QueryObservation, slow: boolean): void {

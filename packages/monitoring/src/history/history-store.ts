@@ -1,0 +1,20 @@
+/** Five minutes of one instance, as they are remembered. Rates and usages in percent, times in ms; null where nothing was measured. */
+export interface HistoryPoint {
+  instanceId: string;
+  atMs: number;
+  requests: number;
+  responseTimeP95: number | null;
+  errorRate: number | null;
+  cpuUsage: number;
+  memoryUsage: number;
+  cacheHitRate: number | null;
+  slowestQueryMs: number | null;
+}
+
+/** Keeps history points; bounded by age through `prune`. */
+export interface HistoryStore {
+  add(point: HistoryPoint): Promise<void>;
+  /** Oldest first, at most 50,000. */
+  read(since: Date): Promise<HistoryPoint[]>;
+  prune(before: Date): Promise<void>;
+}
