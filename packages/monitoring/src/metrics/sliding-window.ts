@@ -1,4 +1,4 @@
-import { LatencySketch, OCTAVE_COUNT } from './latency-sketch.js';
+import { BUCKET_COUNT, LatencySketch, OCTAVE_COUNT } from './latency-sketch.js';
 
 /** The windows that can be asked for, in seconds. */
 export type WindowSeconds = 60 | 300 | 3600;
@@ -91,6 +91,16 @@ export class SlidingWindow {
       }
     }
     into.coveredMs = Math.max(1000, nowMs - startMs);
+  }
+
+  /** Bytes of everything it holds, typed arrays and encoded slots; the objects around them are not counted. */
+  sizeBytes(): number {
+    const counters = this.openCounters.byteLength;
+    let bytes = BUCKET_COUNT * 4 + this.lifetimeOctaves.byteLength + 2 * counters;
+    for (const slot of [...this.#fine, ...this.#mid, ...this.#coarse]) {
+      bytes += (slot.sketch?.byteLength ?? 0) + (slot.counters === undefined ? 0 : counters);
+    }
+    return bytes;
   }
 
   #levels(window: WindowSeconds): ClosedSlot[][] {
