@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import type { Acknowledgement } from './coherence/acknowledgements.js';
 import { Coherence } from './coherence/coherence.js';
+import type { StaleNames } from './coherence/commit-log.js';
 import { CacheCore } from './core.js';
 import { LoadPath } from './load-path.js';
 import type { Loader, Lookup, LookupOptions } from './lookup.js';
@@ -69,7 +70,7 @@ export class CacheService extends EventEmitter<CacheEvents> {
     }
     if (commitLog) {
       const target = {
-        apply: (stale: Parameters<WritePath['forget']>[0]) => this.writes.forget(stale),
+        apply: (stale: StaleNames) => void this.writes.forget(stale),
         startOver: (reason: 'joined' | 'stopped') => this.startOver(reason),
       };
       const coherence = new Coherence({ instance: instanceId, log: commitLog, times: lease, clock, logger, target });

@@ -14,6 +14,8 @@ import { sameValue, type StoredValue } from './value.js';
 /** Whether the memory tier hears of what other instances invalidate. */
 export interface Listening {
   servesAt(nowMs: number): boolean;
+  /** Tells the others; false: they could not be told, and will notice that they missed something. */
+  announce(stale: StaleNames): Promise<boolean>;
 }
 
 /** Longest key, in UTF-16 units. */

@@ -208,7 +208,8 @@ export class LoadPath {
         if (landed) return { kind: 'landed', landed };
         break;
       }
-      if (claim.leader || waits === maxWaits) return spare ? { kind: 'load', spare, claim } : { kind: 'load', claim };
+      if (claim.leader || options.skipCache === true || waits === maxWaits)
+        return spare ? { kind: 'load', spare, claim } : { kind: 'load', claim };
       policy.counters.joined += 1;
       await shared.untilFilled(key, claim.leaseMs, signal);
     }

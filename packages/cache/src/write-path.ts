@@ -1,5 +1,5 @@
 import type { Acknowledgement } from './coherence/acknowledgements.js';
-import type { PublishedCommit, StaleNames } from './coherence/commit-log.js';
+import type { StaleNames } from './coherence/commit-log.js';
 import { parsePublished } from './coherence/postgres-commit-log.js';
 import { checkKey, type CacheCore } from './core.js';
 import { globMatcher } from './glob.js';
@@ -117,11 +117,16 @@ export class WritePath {
   /** After a commit of the caller's: resolves when its answer may be sent. */
   async afterCommit(committed: Committed): Promise<Acknowledgement> {
     const stale = namesOf(committed);
-    const published = this.applyHere(committed, stale);
+    // Memory first: whatever is wrong with `published`, this instance must not go on serving the old values.
+    for (const change of committed.changes) this.writeThrough(change);
+    const forgotten = this.forget(stale);
+    const published = parsePublished(committed.published);
     if (!this.core.coherence) {
+      await forgotten;
       await this.tellOthers(stale);
       return nobody;
     }
+    // Redis is not waited for: until it has been told, the tier of no instance that knows of this commit answers for these keys.
     return this.core.coherence.acknowledge(published, stale);
   }
 
@@ -129,36 +134,30 @@ export class WritePath {
   async afterUnknownOutcome(given: { changes: readonly CommittedChange[]; tags?: readonly string[] }): Promise<void> {
     const names = namesOf(given);
     const stale: StaleNames = { ...names, versions: null };
-    this.forget(stale);
+    await this.forget(stale);
     // The server may still be at it: what a reader fills in meanwhile is removed again.
-    for (const delayMs of [1_000, 5_000]) this.core.clock.schedule(() => this.forget(stale), delayMs);
+    for (const delayMs of [1_000, 5_000]) this.core.clock.schedule(() => void this.forget(stale), delayMs);
     await this.tellOthers(stale);
   }
 
-  /** Memory and Redis of this instance; also what another instance's commit does here. */
-  forget(stale: StaleNames): void {
+  /** Memory at once, then Redis; also what another instance's commit does here. Resolves when Redis was told or cannot be. */
+  async forget(stale: StaleNames): Promise<void> {
     this.core.forget(stale);
     const { shared, classes } = this.core;
     if (!shared) return;
     const keys: string[] = [];
+    const steps: Promise<unknown>[] = [];
     for (const key of stale.keys) {
       if (!key.endsWith('*')) {
         if (classes.of(key).inRedis) keys.push(key);
         continue;
       }
       const group = classes.groupOfPattern(key);
-      void (group === undefined ? shared.removeGlob(key) : shared.removeGroup(group));
+      steps.push(group === undefined ? shared.removeGlob(key) : shared.removeGroup(group));
     }
-    // Not awaited: until Redis has done it, the tier does not answer for these keys.
-    if (keys.length > 0) void shared.remove(keys);
-    for (const tag of stale.tags) void shared.removeTag(tag);
-  }
-
-  private applyHere(committed: Committed, stale: StaleNames): PublishedCommit | null {
-    // Memory first: whatever is wrong with `published`, this instance must not go on serving the old values.
-    for (const change of committed.changes) this.writeThrough(change);
-    this.forget(stale);
-    return parsePublished(committed.published);
+    if (keys.length > 0) steps.push(shared.remove(keys));
+    for (const tag of stale.tags) steps.push(shared.removeTag(tag));
+    await Promise.all(steps);
   }
 
   /**
@@ -177,8 +176,8 @@ export class WritePath {
   }
 
   private async tellOthers(stale: StaleNames): Promise<boolean> {
-    const { coherence, options } = this.core;
-    if (!coherence) return true;
+    const { coherence, bus, options } = this.core;
+    if (!coherence) return bus ? bus.announce(stale) : true;
     try {
       await coherence.publish(stale);
       return true;

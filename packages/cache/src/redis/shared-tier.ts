@@ -37,8 +37,6 @@ export interface SharedFill {
 
 /** The tier that instances share. No method rejects: what fails is `away` or false, counted and logged where it happened. */
 export interface SharedTier {
-  connect(): Promise<void>;
-  disconnect(): Promise<void>;
   isHealthy(): boolean;
   read(key: string, tags: readonly string[] | undefined): Promise<SharedRead>;
   /**
