@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, onRequestHookHandler } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import { Type, type Static } from 'typebox';
 import type { AccessTokens } from '../accounts/access-tokens.js';
 import type { Accounts, LoginOutcome, RegistrationOutcome } from '../accounts/accounts.js';
@@ -12,8 +12,6 @@ import { closed, problems } from './schemas.js';
 export interface AuthRoutesOptions {
   accounts: Pick<Accounts, 'register' | 'login'>;
   accessTokens: Pick<AccessTokens, 'issue' | 'lifetimeSeconds'>;
-  /** Limits how often a caller may try; undefined for no limit. Each try costs a core some 20 ms, and may be a guess at a password. */
-  limit: onRequestHookHandler | undefined;
 }
 
 /** Longer than any address or password that is accepted: what is over it is refused by the schema, before any work. */
@@ -35,8 +33,9 @@ const LoginBody = Type.Object({ email: Email, password: Password }, closed);
 
 /** `POST /auth/register` and `POST /auth/login`. */
 export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = (app, options) => {
-  const { accounts, accessTokens, limit } = options;
-  const guard = limit === undefined ? {} : { onRequest: limit };
+  const { accounts, accessTokens } = options;
+  // Each try costs a core some 20 ms, and may be a guess at a password.
+  const config = { limit: 'auth' } as const;
 
   /** A session is for its reader alone. */
   const openSession = (reply: FastifyReply, user: User): Static<typeof SessionSchema> => {
@@ -52,7 +51,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = (app, op
   app.post(
     '/auth/register',
     {
-      ...guard,
+      config,
       schema: {
         summary: 'Register',
         tags: ['accounts'],
@@ -70,7 +69,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = (app, op
   app.post(
     '/auth/login',
     {
-      ...guard,
+      config,
       schema: {
         summary: 'Log in',
         tags: ['accounts'],

@@ -21,13 +21,16 @@ declare module 'fastify' {
   }
 }
 
+/** Nobody is undefined, or null out of a cache, which keeps no undefined. */
+type KnownPrincipal = PrincipalState | null | undefined;
+
 export interface AuthenticationOptions {
   accessTokens: { check(token: string): AccessTokenCheck };
   /**
    * The principal as it is now, not as it was when the token was issued: a deactivated one is refused though its token is good.
    * Called for each authenticated request, so it should come from a strict cache; an answer at once costs no turn of the loop.
    */
-  loadPrincipal(userId: string): PrincipalState | undefined | Promise<PrincipalState | undefined>;
+  loadPrincipal(userId: string): KnownPrincipal | Promise<KnownPrincipal>;
 }
 
 /** Makes an `onRequest` hook that lets in the given roles only; every role when none is given. */
@@ -49,7 +52,7 @@ export function installAuthentication(app: FastifyInstance, options: Authenticat
     (request, _reply, done) => {
       const check = checkToken(request, options);
       if (check instanceof Problem) return done(check);
-      const admit = (state: PrincipalState | undefined): void => {
+      const admit = (state: KnownPrincipal): void => {
         const admission = toPrincipal(check.userId, state, roles);
         if (admission instanceof Problem) return done(admission);
         request[admitted] = admission;
@@ -82,9 +85,9 @@ function checkToken(request: FastifyRequest, options: AuthenticationOptions): { 
   }
 }
 
-function toPrincipal(id: string, state: PrincipalState | undefined, roles: readonly Role[]): Principal | Problem {
+function toPrincipal(id: string, state: KnownPrincipal, roles: readonly Role[]): Principal | Problem {
   // A token outlives its user only when the database was exchanged under the same keys: it is nobody's.
-  if (state === undefined) return invalidToken();
+  if (state === undefined || state === null) return invalidToken();
   if (!state.isActive) return new Problem(401, 'account_deactivated', 'This account was deactivated.');
   if (roles.length > 0 && !roles.includes(state.role)) {
     return new Problem(403, 'forbidden', `This needs the role ${roles.join(' or ')}.`);

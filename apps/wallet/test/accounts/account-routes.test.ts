@@ -15,8 +15,8 @@ import { PublicKeyDatabase } from '../../src/keys/public-keys.js';
 import { authRoutes } from '../../src/routes/auth.routes.js';
 import { installAuthentication, principalIfAny } from '../../src/routes/authentication.js';
 import { installErrorHandler } from '../../src/routes/error-handler.js';
-import { Problem } from '../../src/routes/problem.js';
 import { publicKeyRoutes } from '../../src/routes/public-keys.routes.js';
+import { installRateLimits } from '../../src/routes/rate-limit.js';
 import { userRoutes } from '../../src/routes/users.routes.js';
 import { installValidation } from '../../src/routes/validation.js';
 import { signToken } from '../../src/tokens/token-signature.js';
@@ -37,7 +37,6 @@ describe('the account routes', () => {
   let keyring: Keyring;
   let accessTokens: AccessTokens;
   let app: FastifyInstance;
-  let limited: boolean;
 
   beforeEach(async () => {
     testDatabase = await createWalletDatabase();
@@ -50,7 +49,6 @@ describe('the account routes', () => {
       lifetimeSeconds: 600,
       clock,
     });
-    limited = false;
     app = await buildRoutes(new Accounts(database, new Passwords({ memoryKib: 64, passes: 1 }), { currency: 'EUR' }));
   });
   afterEach(async () => {
@@ -59,7 +57,7 @@ describe('the account routes', () => {
     await testDatabase.close();
   });
 
-  async function buildRoutes(accounts: Accounts): Promise<FastifyInstance> {
+  async function buildRoutes(accounts: Accounts, authMax = 0): Promise<FastifyInstance> {
     const built = fastify();
     installErrorHandler(built);
     installValidation(built);
@@ -67,11 +65,8 @@ describe('the account routes', () => {
       accessTokens,
       loadPrincipal: (id) => accounts.principalState(id),
     });
-    await built.register(authRoutes, {
-      accounts,
-      accessTokens,
-      limit: (_request, _reply, done) => done(limited ? new Problem(429, 'rate_limited', 'Too many.') : undefined),
-    });
+    if (authMax > 0) installRateLimits(built, { max: 1000, authMax, windowSeconds: 60 });
+    await built.register(authRoutes, { accounts, accessTokens });
     await built.register(userRoutes, { accounts, authenticate });
     const jwks = () => toJwks(keyring, clock.wallMs());
     await built.register(publicKeyRoutes, { publicKeys: new PublicKeyDatabase(database), jwks, authenticate });
@@ -172,11 +167,16 @@ describe('the account routes', () => {
     expect(rows).toEqual([{ users: 0 }]);
   });
 
-  it('are limited before any work', async () => {
-    limited = true;
-    for (const url of ['/auth/register', '/auth/login']) {
-      expect((await call('POST', url, { body: { email: 'ada@example.org', password } })).status).toBe(429);
-    }
+  it('are limited together, before any work', async () => {
+    await app.close();
+    const accounts = new Accounts(database, new Passwords({ memoryKib: 64, passes: 1 }), { currency: 'EUR' });
+    app = await buildRoutes(accounts, 2);
+    const { accessToken } = await register('ada@example.org');
+    expect((await call('POST', '/auth/login', { body: { email: 'ada@example.org', password } })).status).toBe(200);
+    const limited = await call('POST', '/auth/login', { body: { email: 'ada@example.org', password } });
+    expect(limited).toMatchObject({ status: 429, body: { code: 'rate_limited' } });
+    expect(limited.headers['retry-after']).toBeDefined();
+    expect((await call('GET', '/users/me', { token: accessToken })).status).toBe(200);
   });
 
   describe('the guard', () => {

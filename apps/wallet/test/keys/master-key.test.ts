@@ -5,6 +5,7 @@ import { makeScratchFolder, removeScratchFolder } from '@dunlin/testkit';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadOrCreateMasterKeyFile, MasterKeyError, parseMasterKey } from '../../src/keys/master-key.js';
+import { openMasterKey } from '../../src/keys/open-master-key.js';
 import { unwrapSecret, wrapSecret } from '../../src/keys/wrapping.js';
 
 describe('parseMasterKey', () => {
@@ -39,6 +40,15 @@ describe('the master key file', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(readdirSync(folder)).toEqual(['master.key']);
     expect(await loadOrCreateMasterKeyFile(path)).toEqual(keys[0]);
+  });
+
+  it('stands in for a key that is not configured, in a folder that need not exist', async () => {
+    const configured = randomBytes(32).toString('base64');
+    expect(await openMasterKey(configured, join(folder, 'data'))).toEqual(parseMasterKey(configured));
+    expect(readdirSync(folder)).toEqual([]);
+    const made = await openMasterKey(undefined, join(folder, 'data'));
+    expect(await openMasterKey(undefined, join(folder, 'data'))).toEqual(made);
+    expect(readdirSync(join(folder, 'data'))).toEqual(['master.key']);
   });
 
   it('is refused when others may read it, and when it holds no key', async () => {
