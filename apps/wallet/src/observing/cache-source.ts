@@ -1,0 +1,38 @@
+import type { CacheCall, CacheService } from '@dunlin/cache';
+import { currentRequest, type CacheSource } from '@dunlin/monitoring';
+
+/** What the monitor reads from the wallet's cache. */
+export function cacheSource(cache: CacheService): CacheSource {
+  return {
+    getMetrics: () => cache.getMetrics(),
+    isHealthy: () => cache.isHealthy(),
+    tiers: () => Object.entries(cache.getMetrics().tiers).map(([name, figures]) => ({ name, ...figures })),
+    classes: () =>
+      cache.getMetrics().classes.map(({ advice, ...figures }) => ({
+        ...figures,
+        ...(advice === undefined ? {} : { advice: `${advice.ttlSeconds} s: ${advice.reason}` }),
+      })),
+    async invalidate(target, { dryRun }) {
+      if ('key' in target) {
+        if (dryRun) return (await cache.exists(target.key)) ? 1 : 0;
+        return (await cache.delete(target.key)) ? 1 : 0;
+      }
+      if ('pattern' in target) return dryRun ? cache.countPattern(target.pattern) : cache.deletePattern(target.pattern);
+      return dryRun ? 0 : cache.deleteByTag(target.tag);
+    },
+  };
+}
+
+/** Each cache call becomes a span of the request that made it. The class is told, never the key. */
+export function recordCacheCall(call: CacheCall): void {
+  const request = currentRequest();
+  if (request === undefined) return;
+  request.addCacheCall({
+    operation: call.operation,
+    keyClass: call.className,
+    outcome: call.outcome,
+    tier: call.tier,
+    startMs: Math.max(0, performance.now() - request.startedMs - call.durationMs),
+    durationMs: call.durationMs,
+  });
+}

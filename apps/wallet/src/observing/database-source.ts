@@ -1,0 +1,49 @@
+import type { DatabaseSource, SlowQuery as ReportedSlowQuery } from '@dunlin/monitoring';
+import type { Database, QueryEvent, SlowQuery } from '@dunlin/postgres';
+import type { DatabaseCare } from '../queries/database-care.js';
+
+/** What the monitor reads from the wallet's database. */
+export function databaseSource(database: Database, care: DatabaseCare): DatabaseSource {
+  return {
+    onQuery: (listener) =>
+      database.onQuery((event: QueryEvent) =>
+        listener({
+          fingerprint: event.fingerprint,
+          query: event.query,
+          durationMs: event.durationMs,
+          waitMs: event.waitMs,
+          rows: event.rows,
+          error: event.errorCode,
+          endpoint: event.endpoint,
+          correlationId: event.correlationId,
+        }),
+      ),
+    poolStatus: () => database.poolStatus(),
+    isHealthy: () => care.isReachable(),
+    slowQueries: (limit) => care.slowQueries(limit).map(withoutAbsent),
+    queryDetail: (fingerprint) => care.queryDetail(fingerprint),
+    async analyze() {
+      const { totalQueries, averageTimeMs, slowQueries, recommendations, ...rest } = await care.analyze();
+      return {
+        ...rest,
+        totalQueries,
+        averageTime: averageTimeMs,
+        slowQueries,
+        recommendations: recommendations.map((one) => ({ ...one, evidence: one.evidence })),
+      };
+    },
+    startMaintenance: () => care.maintain(),
+    maintenanceRuns: () => care.maintenanceRuns(),
+    setSlowQueryMs: (thresholdMs) => database.setSlowQueryMs(thresholdMs),
+  };
+}
+
+/** Leaves out what is not known, so that it is absent from the answer and not "undefined". */
+function withoutAbsent({ endpoint, correlationId, plan, ...known }: SlowQuery): ReportedSlowQuery {
+  return {
+    ...known,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(correlationId === undefined ? {} : { correlationId }),
+    ...(plan === undefined ? {} : { plan }),
+  };
+}

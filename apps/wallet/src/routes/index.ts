@@ -1,0 +1,78 @@
+import type { CacheService } from '@dunlin/cache';
+import type { PerformanceMonitoringService } from '@dunlin/monitoring';
+import { performanceRoutes } from '@dunlin/monitoring/fastify';
+import type { Database } from '@dunlin/postgres';
+import type { FastifyInstance } from 'fastify';
+import type { AccessTokens } from '../accounts/access-tokens.js';
+import type { Accounts } from '../accounts/accounts.js';
+import { cachedPrincipals } from '../caching/wallet-cache.js';
+import type { Config } from '../config/config.js';
+import { toJwks } from '../keys/jwks.js';
+import type { Keyring } from '../keys/keyring.js';
+import { PublicKeyDatabase } from '../keys/public-keys.js';
+import type { Ledger } from '../ledger/ledger.js';
+import type { QueryOptimizationService } from '../queries/query-optimization-service.js';
+import type { TokenService } from '../tokens/token-service.js';
+import { adminMoneyRoutes } from './admin-money.routes.js';
+import { authRoutes } from './auth.routes.js';
+import { installAuthentication, type Authenticate } from './authentication.js';
+import { installOpenApi } from './openapi.js';
+import { Problem } from './problem.js';
+import { publicKeyRoutes } from './public-keys.routes.js';
+import { installRateLimits } from './rate-limit.js';
+import { bearer } from './schemas.js';
+import { tokenRoutes } from './tokens.routes.js';
+import { userRoutes } from './users.routes.js';
+import { walletRoutes } from './wallet.routes.js';
+
+export interface RouteServices {
+  config: Config;
+  accounts: Accounts;
+  accessTokens: AccessTokens;
+  keyring: Keyring;
+  ledger: Ledger;
+  tokens: TokenService;
+  database: Database;
+  cacheService: CacheService;
+  queries: QueryOptimizationService;
+  monitor: PerformanceMonitoringService;
+}
+
+/** Everything that the wallet answers, in the order of the contract. */
+export async function registerRoutes(app: FastifyInstance, services: RouteServices): Promise<void> {
+  const { config, accounts, accessTokens, cacheService, keyring, ledger, tokens, queries, database } = services;
+  const authenticate = installAuthentication(app, {
+    accessTokens,
+    loadPrincipal: cachedPrincipals(cacheService, (userId) => accounts.principalState(userId)),
+  });
+  installRateLimits(app, config.rateLimit);
+  await installOpenApi(app, '0.1.0');
+
+  await app.register(authRoutes, { accounts, accessTokens });
+  await app.register(userRoutes, { accounts, authenticate });
+  await app.register(walletRoutes, { authenticate, ledger, queries, policies: { balance: undefined, history: undefined } });
+  await app.register(adminMoneyRoutes, { authenticate, ledger });
+  await app.register(tokenRoutes, { authenticate, tokens, queries });
+  await app.register(publicKeyRoutes, {
+    publicKeys: new PublicKeyDatabase(database),
+    jwks: () => toJwks(keyring, Date.now()),
+    authenticate,
+  });
+  await app.register(performanceRoutes, {
+    monitor: services.monitor,
+    authorize: operatorsOnly(authenticate),
+    actor: (request) => request.principal.id,
+    problem: ({ status, code, detail, errors }) => new Problem(status, code, detail, errors === undefined ? {} : { errors: [...errors] }),
+    schemaExtras: { security: bearer },
+    ...(config.metricsToken === undefined ? {} : { metricsToken: config.metricsToken }),
+  });
+}
+
+/** The same guard as a promise, for a plugin that knows nothing of the wallet. */
+function operatorsOnly(authenticate: Authenticate): (request: Parameters<ReturnType<Authenticate>>[0], reply: Parameters<ReturnType<Authenticate>>[1]) => Promise<void> {
+  const guard = authenticate('operator');
+  return (request, reply) =>
+    new Promise((resolve, reject) => {
+      guard.call(request.server, request, reply, (error?: Error) => (error === undefined ? resolve() : reject(error)));
+    });
+}
