@@ -25,7 +25,7 @@ export function fileOwner(descent: Descent): { uid: number; gid: number } | unde
 const PROBE_TIMEOUT_MS = 10_000;
 
 /**
- * Chooses the first way that is seen to work, by trying it: it must run the server program and reach `folder`'s parent.
+ * Chooses the first way that is seen to work, by trying it: it must find and run the programs and reach `folder`'s parent.
  * Changes no permission anywhere. Costs one short process when not needed as root, two to six as root.
  */
 export function chooseDescent(binaries: Binaries, folder: string): Descent {
@@ -75,7 +75,14 @@ function wrap(
       return { command, args: [...args], identity: { uid: descent.uid, gid: descent.gid } };
     case 'setpriv': {
       const capabilities = '+dac_override,+dac_read_search';
-      const flags = [`--reuid=${descent.uid}`, `--regid=${descent.gid}`, '--clear-groups'];
+      // The secure bit keeps the capabilities in force for access(2) too, with which initdb looks for its companions;
+      // by default that call leaves them out of account for every user but root.
+      const flags = [
+        '--securebits=+no_setuid_fixup',
+        `--reuid=${descent.uid}`,
+        `--regid=${descent.gid}`,
+        '--clear-groups',
+      ];
       flags.push(`--inh-caps=${capabilities}`, `--ambient-caps=${capabilities}`);
       return { command: 'setpriv', args: [...flags, command, ...args], identity: {} };
     }
@@ -86,10 +93,13 @@ function wrap(
   }
 }
 
+/** A folder that cannot be: initdb gives up on it, but only after it has found and run everything that it needs. */
+const IMPOSSIBLE_FOLDER = '/dev/null/cluster';
+
 /** Answers why this way does not work, or undefined when it does. */
 function probe(descent: Descent, binaries: Binaries, parentFolder: string): string | undefined {
-  const script = 'test -x "$2" || { echo "no way into $2" >&2; exit 1; }; exec "$1" --version';
-  const call = wrap(descent, '/bin/sh', ['-c', script, 'sh', binaries.postgres, parentFolder]);
+  const script = 'test -x "$2" || { echo "no way into $2" >&2; exit 1; }; exec "$1" -U postgres -A trust -D "$3"';
+  const call = wrap(descent, '/bin/sh', ['-c', script, 'sh', binaries.initdb, parentFolder, IMPOSSIBLE_FOLDER]);
   const outcome = spawnSync(call.command, call.args, {
     cwd: '/',
     env: programEnvironment(),
@@ -97,8 +107,8 @@ function probe(descent: Descent, binaries: Binaries, parentFolder: string): stri
     timeout: PROBE_TIMEOUT_MS,
     ...call.identity,
   });
-  if (outcome.status === 0) return undefined;
   if (outcome.error !== undefined) return outcome.error.message;
+  if (outcome.stderr.includes(`"${IMPOSSIBLE_FOLDER}"`)) return undefined;
   return outcome.stderr.trim().split('\n').at(-1) ?? `exit code ${String(outcome.status)}`;
 }
 
