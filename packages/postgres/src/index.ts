@@ -22,3 +22,13 @@ export {
   slowQueryHistoryUp,
   type SlowQueryHistoryOptions,
 } from './queries/slow-query-history.js';
+export { QueryAnalyzer, type AnalysisOptions, type QueryAnalysis } from './indexes/analysis.js';
+export type { AdvisorOptions } from './indexes/advisor.js';
+export type { IndexEvidence, IndexRecommendation, ServedQuery } from './indexes/recommendation.js';
+export {
+  applyRecommendation,
+  IndexTrial,
+  type BuildOutcome,
+  type MeasuredQuery,
+  type TrialOutcome,
+} from './indexes/trial.js';

@@ -1,0 +1,242 @@
+import type { Database } from '../database.js';
+import { explain, nodesOf, type PlanNode } from '../queries/plan.js';
+import { accessesOf, candidateName, candidateShape, candidatesFor, quoteName, type Candidate } from './candidate.js';
+import { estimateCost, estimateSizeBytes } from './cost-estimate.js';
+import { tryHypothetically, type HypotheticalOutcome } from './hypothetical.js';
+import type { IndexRecommendation, ServedQuery } from './recommendation.js';
+import { readColumnFacts, tableKey, type ColumnFacts, type IndexFacts, type SchemaFacts } from './schema-facts.js';
+import { updatedColumns, writeCostOf } from './write-cost.js';
+import type { Workload, WorkloadStatement } from './workload.js';
+
+export interface AdvisorOptions {
+  /** How many of the costliest statements are looked at; 50. */
+  maxStatements?: number;
+  /** A table with fewer rows needs no index; 1,000. */
+  leastRows?: number;
+  /** The share of a statement's cost that an index must save; 0.5. */
+  leastSaving?: number;
+}
+
+/** A candidate for one statement, with what it would bring. */
+interface Prospect {
+  readonly candidate: Candidate;
+  readonly served: ServedQuery;
+  readonly basis: 'hypothetical_plan' | 'estimate';
+  readonly sizeBytes: number;
+}
+
+/** A plan below this cost is not worth an index, however much of it could be saved. */
+const LEAST_COST = 50;
+
+/**
+ * The indexes that the workload misses, each with the statements it serves. A statement's own plan names the columns
+ * that are compared, joined and sorted; candidates are made of them, and the best that saves at least half of the plan's cost
+ * is proposed. Candidates that begin alike are merged into the widest. With HypoPG every saving is the planner's own;
+ * without it, it is arithmetic and says so.
+ * Cost: an EXPLAIN for each statement, and with HypoPG one more for each of its candidates.
+ */
+export async function adviseMissing(
+  database: Database,
+  workload: Workload,
+  schema: SchemaFacts,
+  options: AdvisorOptions = {},
+): Promise<IndexRecommendation[]> {
+  const { maxStatements = 50, leastRows = 1_000, leastSaving = 0.5 } = options;
+  const planned = await planAll(database, workload.statements.slice(0, maxStatements));
+  const columns = await readColumnFacts(database, tablesOf(planned.map(({ plan }) => plan)));
+  const prospects: Prospect[] = [];
+  for (const { statement, plan } of planned) {
+    if (plan['Total Cost'] < LEAST_COST) continue;
+    const candidates = accessesOf(plan)
+      .flatMap((access) => candidatesFor(access, columns, statement.isDeclared))
+      .filter(
+        (one) => (schema.tables.get(tableKey(one))?.rows ?? 0) >= leastRows && !alreadyThere(one, schema.indexes),
+      );
+    if (candidates.length === 0) continue;
+    const tried = schema.server.has_hypopg ? await tryHypothetically(database, statement.text, candidates) : undefined;
+    const judged = candidates.flatMap((one) => judge(one, statement, plan, columns, schema, tried?.get(one)) ?? []);
+    prospects.push(...bestOf(judged, leastSaving));
+  }
+  const updated = updatedColumns(workload.statements.map((one) => one.text));
+  return merge(prospects).map((group) => recommend(group, schema, updated));
+}
+
+async function planAll(
+  database: Database,
+  statements: readonly WorkloadStatement[],
+): Promise<{ statement: WorkloadStatement; plan: PlanNode }[]> {
+  const planned: { statement: WorkloadStatement; plan: PlanNode }[] = [];
+  for (const statement of statements) {
+    const outcome = await explain(database, statement.text);
+    if (outcome.kind === 'planned') planned.push({ statement, plan: outcome.plan });
+  }
+  return planned;
+}
+
+function tablesOf(plans: readonly PlanNode[]): string[] {
+  const names = plans.flatMap((plan) =>
+    [...nodesOf(plan)].flatMap((node) =>
+      node['Relation Name'] === undefined ? [] : `${node.Schema}.${node['Relation Name']}`,
+    ),
+  );
+  return [...new Set(names)];
+}
+
+/** True when a standing index begins with the candidate's keys: the planner has had its choice already. */
+function alreadyThere(candidate: Candidate, indexes: readonly IndexFacts[]): boolean {
+  return indexes.some((index) => {
+    if (!index.is_valid || index.method !== 'btree' || tableKey(index) !== tableKey(candidate)) return false;
+    if (index.predicate !== null && candidate.predicate === undefined) return false;
+    const wanted = candidate.keys.map((key) => quoteName(key.column));
+    const start = index.keys.slice(0, wanted.length);
+    const free = candidate.equalities;
+    const sameEqualities = String([...start.slice(0, free)].sort()) === String([...wanted.slice(0, free)].sort());
+    const sameOrder = String(start.slice(free)) === String(wanted.slice(free));
+    const reach = new Set([...index.keys, ...index.included]);
+    return sameEqualities && sameOrder && candidate.included.every((column) => reach.has(quoteName(column)));
+  });
+}
+
+function judge(
+  candidate: Candidate,
+  statement: WorkloadStatement,
+  plan: PlanNode,
+  columns: ReadonlyMap<string, ColumnFacts>,
+  schema: SchemaFacts,
+  tried: HypotheticalOutcome | undefined,
+): Prospect | undefined {
+  if (schema.server.has_hypopg && tried?.isUsed !== true) return undefined;
+  const costAfter = tried?.cost ?? estimateCost(plan, candidate, columns, schema);
+  const { fingerprint, query, calls, totalMs } = statement;
+  return {
+    candidate,
+    basis: tried === undefined ? 'estimate' : 'hypothetical_plan',
+    sizeBytes: tried?.sizeBytes ?? estimateSizeBytes(candidate, columns, schema),
+    served: { fingerprint, query, calls, totalMs, costBefore: plan['Total Cost'], costAfter },
+  };
+}
+
+/**
+ * One index a table for a statement: the cheapest, or one of nearly the same cost that is smaller. A statement that
+ * reads several tables may need one on each; they are proposed when they save enough together and each a part of it.
+ */
+function bestOf(judged: readonly Prospect[], leastSaving: number): Prospect[] {
+  const best = new Map<string, Prospect>();
+  for (const prospect of judged) {
+    if (savingOf(prospect) < LEAST_PART) continue;
+    const key = tableKey(prospect.candidate);
+    const held = best.get(key);
+    if (held === undefined || isBetter(prospect, held)) best.set(key, prospect);
+  }
+  const together = [...best.values()];
+  return together.reduce((sum, one) => sum + savingOf(one), 0) >= leastSaving ? together : [];
+}
+
+/** A statement's second index must save this share of the cost by itself. */
+const LEAST_PART = 0.15;
+
+function savingOf({ served }: Prospect): number {
+  return 1 - served.costAfter / served.costBefore;
+}
+
+const CLOSE_ENOUGH = 1.15;
+
+function isBetter(one: Prospect, other: Prospect): boolean {
+  if (one.served.costAfter * CLOSE_ENOUGH < other.served.costAfter) return true;
+  if (other.served.costAfter * CLOSE_ENOUGH < one.served.costAfter) return false;
+  // The planner reckons with the average key. For a key with far more rows than that, only the sorted index can stop early.
+  if (one.candidate.isSorted !== other.candidate.isSorted) return one.candidate.isSorted;
+  return weight(one) < weight(other);
+}
+
+/** What an index costs to keep: columns it drags along first, then its size. */
+function weight({ candidate, sizeBytes }: Prospect): number {
+  return sizeBytes * (1 + 0.5 * (candidate.keys.length - 1 + candidate.included.length));
+}
+
+/** Groups prospects that one index can serve, the widest first in each group, the groups by the time they concern. */
+function merge(prospects: readonly Prospect[]): Prospect[][] {
+  const widestFirst = [...prospects].sort(
+    (a, b) =>
+      b.candidate.keys.length - a.candidate.keys.length || b.candidate.included.length - a.candidate.included.length,
+  );
+  const groups: Prospect[][] = [];
+  for (const prospect of widestFirst) {
+    const group = groups.find(([lead]) => lead !== undefined && servedBy(lead.candidate, prospect.candidate));
+    if (group === undefined) groups.push([prospect]);
+    else group.push(prospect);
+  }
+  const time = (group: readonly Prospect[]): number => group.reduce((sum, one) => sum + one.served.totalMs, 0);
+  return groups.sort((a, b) => time(b) - time(a));
+}
+
+/** True when an index made for `wide` does for `narrow` too. */
+function servedBy(wide: Candidate, narrow: Candidate): boolean {
+  if (tableKey(wide) !== tableKey(narrow) || wide.predicate !== narrow.predicate) return false;
+  const start = wide.keys.slice(0, narrow.keys.length).map((key) => key.column);
+  const own = narrow.keys.map((key) => key.column);
+  const sameSet = narrow.keys.length === narrow.equalities && String([...start].sort()) === String([...own].sort());
+  return sameSet || String(start) === String(own);
+}
+
+function recommend(
+  group: readonly Prospect[],
+  schema: SchemaFacts,
+  updated: ReadonlyMap<string, ReadonlySet<string>>,
+): IndexRecommendation {
+  const lead = group[0] as Prospect;
+  const { candidate } = lead;
+  const name = candidateName(candidate);
+  const table = schema.tables.get(tableKey(candidate));
+  const own = [...candidate.keys.map((key) => key.column), ...candidate.included, ...predicateColumns(candidate)];
+  const cost =
+    table === undefined
+      ? { sentence: 'unknown', endsHotUpdates: false }
+      : writeCostOf(
+          table,
+          [...new Set(own)],
+          updated.get(candidate.table) ?? new Set(),
+          schema.server.statistics_age_seconds,
+        );
+  return {
+    kind: 'missing_index',
+    statement: `CREATE INDEX CONCURRENTLY ${quoteName(name)} ON ${candidateShape(candidate)}`,
+    undo: `DROP INDEX CONCURRENTLY ${quoteName(candidate.schema)}.${quoteName(name)}`,
+    table: tableKey(candidate),
+    reason: reasonFor(group),
+    evidence: {
+      basis: lead.basis,
+      queries: group.map((one) => one.served),
+      sizeBytes: lead.sizeBytes,
+      writeCost: cost.sentence,
+      endsHotUpdates: cost.endsHotUpdates,
+    },
+  };
+}
+
+function predicateColumns(candidate: Candidate): string[] {
+  if (candidate.predicate === undefined) return [];
+  return candidate.access.conditions.filter((part) => part.constant !== undefined).map((part) => part.column);
+}
+
+function reasonFor(group: readonly Prospect[]): string {
+  const lead = group[0] as Prospect;
+  const { candidate, basis } = lead;
+  const equal = candidate.keys.slice(0, candidate.equalities).map((key) => key.column);
+  const further = candidate.keys.slice(candidate.equalities).map((key) => key.column);
+  const parts: string[] = [];
+  if (equal.length > 0) parts.push(`finds rows by ${equal.join(', ')}`);
+  if (further.length > 0)
+    parts.push(
+      candidate.isSorted ? `gives them in the order of ${further.join(', ')}` : `narrows by ${further.join(', ')}`,
+    );
+  if (candidate.predicate !== undefined) parts.push(`holds only rows with ${candidate.predicate}`);
+  if (candidate.included.length > 0) parts.push(`answers from the index alone with ${candidate.included.join(', ')}`);
+  const saving = Math.round(savingOf(lead) * 100);
+  const how =
+    basis === 'estimate'
+      ? 'estimated from statistics, HypoPG is not installed'
+      : "by the planner's own reckoning with HypoPG";
+  const more = group.length > 1 ? ` It serves ${group.length} statements.` : '';
+  return `${candidate.table} has no index that ${parts.join(', ')}; it would take ${saving} % off the cost of the statement (${how}).${more}`;
+}

@@ -1,0 +1,265 @@
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import type { PlanNode } from '../queries/plan.js';
+import { parseCondition, parseSortKey, type ColumnCondition } from './plan-condition.js';
+import { tableKey, type ColumnFacts } from './schema-facts.js';
+
+export interface IndexKey {
+  readonly column: string;
+  readonly direction: 'ASC' | 'DESC';
+  readonly nulls?: 'FIRST' | 'LAST' | undefined;
+}
+
+/** An index that one access to one table could use, with what is needed to judge it. */
+export interface Candidate {
+  readonly schema: string;
+  readonly table: string;
+  readonly keys: readonly IndexKey[];
+  readonly included: readonly string[];
+  /** The predicate of a partial index, in SQL. */
+  readonly predicate: string | undefined;
+  readonly access: Access;
+  /** True when the index gives the rows in the order that the statement wants. */
+  readonly isSorted: boolean;
+  /** How many of the first keys are compared for equality; their order among themselves is free. */
+  readonly equalities: number;
+}
+
+/** One access to a table in a plan. */
+export interface Access {
+  readonly node: PlanNode;
+  /** The nodes above it, nearest first. */
+  readonly above: readonly PlanNode[];
+  readonly conditions: readonly ColumnCondition[];
+  /** Set when the conditions hold those of a join: then each row of the other side looks into the index. */
+  readonly lookup: { readonly join: PlanNode; readonly outer: PlanNode } | undefined;
+}
+
+const MOST_KEYS = 4;
+const MOST_INCLUDED = 3;
+const MOST_INCLUDED_BYTES = 48;
+/** A value that more rows than this share have is no good predicate: the partial index would be nearly whole. */
+const RARE_SHARE = 0.3;
+
+/** Every access to a table in a plan: by its own conditions, and for each join also by those of the join. */
+export function accessesOf(plan: PlanNode, above: readonly PlanNode[] = []): Access[] {
+  const accesses: Access[] = [];
+  if (plan['Relation Name'] !== undefined && plan.Alias !== undefined && plan['Node Type'] !== 'ModifyTable') {
+    const own = [plan.Filter, plan['Index Cond'], plan['Recheck Cond']].flatMap((condition) =>
+      condition === undefined
+        ? []
+        : parseCondition(condition).filter((part) => part.alias === plan.Alias && part.joined?.alias !== plan.Alias),
+    );
+    accesses.push({
+      node: plan,
+      above,
+      conditions: own.filter((part) => part.joined === undefined),
+      lookup: undefined,
+    });
+    const joined = joinAccess(plan, above, own);
+    if (joined !== undefined) accesses.push(joined);
+  }
+  for (const child of plan.Plans ?? []) accesses.push(...accessesOf(child, [plan, ...above]));
+  return accesses;
+}
+
+function joinAccess(node: PlanNode, above: readonly PlanNode[], own: readonly ColumnCondition[]): Access | undefined {
+  for (const [at, join] of above.entries()) {
+    const condition = join['Hash Cond'] ?? join['Merge Cond'] ?? join['Join Filter'];
+    if (condition === undefined) continue;
+    const parts = parseCondition(condition).flatMap((part) => towards(part, node.Alias as string) ?? []);
+    if (parts.length === 0) continue;
+    const below = at === 0 ? node : (above[at - 1] as PlanNode);
+    const outer = (join.Plans ?? []).find((child) => child !== below);
+    if (outer === undefined) return undefined;
+    return {
+      node,
+      above,
+      conditions: [...own.filter((part) => part.joined === undefined), ...parts],
+      lookup: { join, outer },
+    };
+  }
+  return undefined;
+}
+
+/** A join's condition as the given side sees it: equal to something that is known when it is looked up. */
+function towards(part: ColumnCondition, alias: string): ColumnCondition | undefined {
+  if (part.joined === undefined || part.kind !== 'equal' || part.joined.alias === part.alias) return undefined;
+  if (part.alias === alias) return { alias, column: part.column, kind: 'equal' };
+  return part.joined.alias === alias ? { alias, column: part.joined.column, kind: 'equal' } : undefined;
+}
+
+/** The indexes that would serve one access; the judge compares them. `mayBePartial` allows the statement's constants in a predicate. */
+export function candidatesFor(
+  access: Access,
+  columns: ReadonlyMap<string, ColumnFacts>,
+  mayBePartial: boolean,
+): Candidate[] {
+  const { node, conditions } = access;
+  const facts = (column: string): ColumnFacts | undefined =>
+    columns.get(`${tableKey({ schema: node.Schema ?? '', table: node['Relation Name'] ?? '' })}.${column}`);
+  const partial = mayBePartial ? conditions.filter((part) => isRareConstant(part, facts(part.column))) : [];
+  const candidates: Candidate[] = [];
+  for (const inPredicate of partial.length === 0 ? [[]] : [partial, []]) {
+    const rest = conditions.filter((part) => !inPredicate.includes(part));
+    const equal = distinctColumns(rest, ['equal', 'null']).sort(
+      (a, b) => (facts(b)?.distinct_values ?? 0) - (facts(a)?.distinct_values ?? 0),
+    );
+    const any = distinctColumns(rest, ['any']).filter((column) => !equal.includes(column));
+    const range = distinctColumns(rest, ['range']).filter((column) => !equal.includes(column) && !any.includes(column));
+    const sort = access.lookup === undefined && any.length === 0 ? sortKeysFor(access, equal) : undefined;
+    const predicate = inPredicate.length === 0 ? undefined : inPredicate.map(conditionInSql).sort().join(' AND ');
+    const shapes: { keys: IndexKey[]; isSorted: boolean }[] = [];
+    if (sort !== undefined) shapes.push({ keys: [...equal.map(ascending), ...sort], isSorted: true });
+    shapes.push({ keys: [...equal, ...any, ...range.slice(0, 1)].map(ascending), isSorted: false });
+    for (const { keys, isSorted } of shapes) {
+      if (keys.length === 0 || keys.length > MOST_KEYS + (isSorted ? 1 : 0)) continue;
+      const base = {
+        schema: node.Schema ?? 'public',
+        table: node['Relation Name'] ?? '',
+        keys,
+        predicate,
+        access,
+        isSorted,
+      };
+      const equalities = equal.length + (isSorted ? 0 : any.length);
+      candidates.push({ ...base, included: [], equalities });
+      const included = coveringColumns(access, keys, inPredicate, facts);
+      if (included.length > 0) candidates.push({ ...base, included, equalities });
+    }
+  }
+  return candidates;
+}
+
+/** The columns that would let the access be answered from the index alone, when they are few and narrow. */
+function coveringColumns(
+  access: Access,
+  keys: readonly IndexKey[],
+  inPredicate: readonly ColumnCondition[],
+  facts: (column: string) => ColumnFacts | undefined,
+): string[] {
+  const { node } = access;
+  const needed = new Set<string>();
+  for (const expression of [...(node.Output ?? []), node.Filter ?? '', node['Recheck Cond'] ?? '']) {
+    for (const column of columnsIn(expression, node.Alias as string)) needed.add(column);
+  }
+  if (needed.size === 0 || node['Node Type'] === 'Bitmap Index Scan') return [];
+  for (const key of keys) needed.delete(key.column);
+  // A column of the predicate is known to have its value; only what is read elsewhere must be in the index.
+  for (const part of inPredicate)
+    if (!(node.Output ?? []).some((one) => columnsIn(one, part.alias).includes(part.column)))
+      needed.delete(part.column);
+  const widths = [...needed].map((column) => facts(column)?.width_bytes ?? MOST_INCLUDED_BYTES + 1);
+  const totalBytes = widths.reduce((sum, width) => sum + width, 0);
+  return needed.size <= MOST_INCLUDED && totalBytes <= MOST_INCLUDED_BYTES ? [...needed].sort() : [];
+}
+
+function columnsIn(expression: string, alias: string): string[] {
+  const quoted = alias.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  const pattern = new RegExp(`(?:^|[^\\w."])"?${quoted}"?\\.(?:"((?:[^"]|"")+)"|([\\p{L}_][\\p{L}\\p{N}_$]*))`, 'gu');
+  return [...expression.matchAll(pattern)].map((match) => match[1]?.replaceAll('""', '"') ?? (match[2] as string));
+}
+
+/** The order that a Sort above asks for, when it is by columns of this table alone and nothing joins in between. */
+function sortKeysFor(access: Access, equal: readonly string[]): IndexKey[] | undefined {
+  for (const node of access.above) {
+    if (node['Node Type'] === 'Sort' || node['Node Type'] === 'Incremental Sort') {
+      const keys = (node['Sort Key'] ?? []).map(parseSortKey);
+      if (keys.some((key) => key === undefined || key.alias !== access.node.Alias)) return undefined;
+      const wanted = keys.flatMap((key) => (key === undefined || equal.includes(key.column) ? [] : [key]));
+      return wanted.length === 0
+        ? undefined
+        : wanted.map(({ column, direction, nulls }) => ({ column, direction, nulls }));
+    }
+    if (!['Gather', 'Gather Merge', 'Limit', 'Subquery Scan', 'Result'].includes(node['Node Type'])) return undefined;
+  }
+  return undefined;
+}
+
+function isRareConstant(part: ColumnCondition, facts: ColumnFacts | undefined): boolean {
+  if (part.constant === undefined || facts === undefined || (part.kind !== 'equal' && part.kind !== 'any'))
+    return false;
+  if (facts.type === 'boolean') return shareOf(part, facts) <= RARE_SHARE;
+  return facts.common_values !== null && shareOf(part, facts) <= RARE_SHARE;
+}
+
+/** The share of rows that a condition keeps, by the statistics. */
+export function shareOf(part: ColumnCondition, facts: ColumnFacts | undefined): number {
+  if (part.kind === 'null') return facts?.null_share ?? 0.01;
+  // The planner's own assumption for a range whose bounds it does not know.
+  if (part.kind === 'range') return 1 / 3;
+  const distinct = facts?.distinct_values ?? 200;
+  if (part.constant === undefined) return Math.min(1, (part.kind === 'any' ? 10 : 1) / distinct);
+  const values = valuesOf(part.constant);
+  return Math.min(
+    1,
+    values.reduce((sum, value) => sum + commonShare(value, facts, distinct), 0),
+  );
+}
+
+function commonShare(value: string, facts: ColumnFacts | undefined, distinct: number): number {
+  const stored = facts?.type === 'boolean' ? value.slice(0, 1) : value;
+  const at = facts?.common_values?.indexOf(stored) ?? -1;
+  if (at !== -1) return facts?.common_shares?.[at] ?? 1 / distinct;
+  // A value that is not among the common ones of a column with few values is rare indeed.
+  return facts?.common_values == null ? 1 / distinct : 0.001;
+}
+
+/** `'active'::text` is one value, `'{pending,completed}'::text[]` is two. */
+function valuesOf(constant: string): string[] {
+  const text = /^'((?:[^']|'')*)'/.exec(constant)?.[1]?.replaceAll("''", "'") ?? constant;
+  return text.startsWith('{')
+    ? text
+        .slice(1, -1)
+        .split(',')
+        .map((one) => one.replaceAll('"', ''))
+    : [text];
+}
+
+function conditionInSql(part: ColumnCondition): string {
+  const column = quoteName(part.column);
+  if (part.constant === 'true') return column;
+  if (part.constant === 'false') return `NOT ${column}`;
+  return part.kind === 'any' ? `${column} = ANY (${part.constant})` : `${column} = ${part.constant}`;
+}
+
+function distinctColumns(conditions: readonly ColumnCondition[], kinds: readonly ColumnCondition['kind'][]): string[] {
+  return [...new Set(conditions.filter((part) => kinds.includes(part.kind)).map((part) => part.column))];
+}
+
+const ascending = (column: string): IndexKey => ({ column, direction: 'ASC' });
+
+/** The name that the index gets: table and keys, cut to what PostgreSQL keeps with a mark that stays unique. */
+export function candidateName(candidate: Candidate): string {
+  const parts = [
+    candidate.table,
+    ...candidate.keys.map((key) => key.column),
+    ...(candidate.predicate === undefined ? [] : ['partial']),
+  ];
+  const name = `idx_${parts.join('_')}`.replaceAll(/[^\w]/g, '_').toLowerCase();
+  if (name.length <= 63 && candidate.included.length === 0 && candidate.predicate === undefined) return name;
+  const mark = createHash('sha256').update(candidateShape(candidate)).digest('hex').slice(0, 6);
+  return `${name.slice(0, 56)}_${mark}`;
+}
+
+/** What stands behind `CREATE INDEX … ON`. */
+export function candidateShape(candidate: Candidate): string {
+  const keys = candidate.keys.map(
+    (key) =>
+      `${quoteName(key.column)}${key.direction === 'DESC' ? ' DESC' : ''}${key.nulls === undefined ? '' : ` NULLS ${key.nulls}`}`,
+  );
+  const included = candidate.included.length === 0 ? '' : ` INCLUDE (${candidate.included.map(quoteName).join(', ')})`;
+  const predicate = candidate.predicate === undefined ? '' : ` WHERE ${candidate.predicate}`;
+  return `${quoteName(candidate.schema)}.${quoteName(candidate.table)} (${keys.join(', ')})${included}${predicate}`;
+}
+
+/** Quotes a name only where it needs it, so that statements stay readable. */
+export function quoteName(name: string): string {
+  return /^[a-z_][a-z0-9_]*$/.test(name) && !RESERVED.has(name) ? name : pg.escapeIdentifier(name);
+}
+
+const RESERVED = new Set(
+  'all and any array as asc both case cast check collate column constraint create current_date default desc distinct do else end except false fetch for foreign from grant group having in initially into limit not null offset on only or order primary references returning select session_user some table then to trailing true union unique user using when where window with'.split(
+    ' ',
+  ),
+);

@@ -1,0 +1,190 @@
+import { createTestDatabase, type TestDatabase } from '@dunlin/testkit';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { applyRecommendation, Database, QueryAnalyzer, statement, type IndexRecommendation } from '../src/index.js';
+
+let target: TestDatabase;
+const open: Database[] = [];
+
+// Each test has a copy of its own: the server counts statements by database, and one test's must not advise another's.
+beforeEach(async () => {
+  target = await createTestDatabase({ template: { name: 'advisor', prepare } });
+});
+afterEach(async () => {
+  for (const one of open.splice(0)) await one.close();
+  await target.close();
+});
+
+async function prepare(url: string): Promise<void> {
+  const db = new Database({ connectionString: url });
+  await db.query(`
+    CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
+    CREATE TABLE people (id bigint PRIMARY KEY, email text NOT NULL, country text NOT NULL) WITH (fillfactor = 50);
+    CREATE TABLE orders (
+      id bigint PRIMARY KEY, person_id bigint NOT NULL, state text NOT NULL,
+      amount bigint NOT NULL, created_at timestamptz NOT NULL, note text NOT NULL);
+    INSERT INTO people SELECT i, 'p' || i || '@example.test', 'c' || i % 7 FROM generate_series(1, 20000) i;
+    INSERT INTO orders SELECT i, 1 + (i * 7919) % 211, CASE WHEN i % 20 = 0 THEN 'open' ELSE 'done' END,
+           i % 1000, timestamptz '2026-01-01' + i * interval '1 minute', repeat('x', 40) FROM generate_series(1, 60000) i;
+    ANALYZE`);
+  await db.close();
+}
+
+function database(): Database {
+  const created = new Database({ connectionString: target.url });
+  open.push(created);
+  return created;
+}
+
+const history = statement(
+  'test_history',
+  'SELECT id, amount, note FROM orders WHERE person_id = $1 ORDER BY created_at DESC, id DESC LIMIT 20',
+);
+const openSum = statement('test_open_sum', "SELECT sum(amount) FROM orders WHERE state = 'open' AND person_id = $1");
+const byEmail = statement('test_by_email', 'SELECT id FROM people WHERE email = $1');
+const ofPerson = statement(
+  'test_of_person',
+  'SELECT o.id, o.note FROM people p JOIN orders o ON o.person_id = p.id WHERE p.email = $1',
+);
+const recent = statement('test_recent', 'SELECT id, note FROM orders WHERE person_id = $1 AND created_at >= $2');
+
+async function adviceFor(
+  db: Database,
+  ...queries: [Parameters<Database['query']>[0], unknown[]][]
+): Promise<readonly IndexRecommendation[]> {
+  for (const [query, values] of queries) for (let i = 0; i < 25; i += 1) await db.query(query, values);
+  return (await new QueryAnalyzer(db).analyze()).recommendations;
+}
+
+describe('a schema that lacks an index', () => {
+  it('is told of one by equality', async () => {
+    const [advice] = await adviceFor(database(), [byEmail, ['p7@example.test']]);
+    expect(advice).toMatchObject({
+      kind: 'missing_index',
+      statement: 'CREATE INDEX CONCURRENTLY idx_people_email ON public.people (email)',
+      undo: 'DROP INDEX CONCURRENTLY public.idx_people_email',
+      evidence: { queries: [{ query: 'SELECT id FROM people WHERE email = ?', calls: 25 }], endsHotUpdates: false },
+    });
+    expect(advice?.evidence.sizeBytes).toBeGreaterThan(400_000);
+  });
+
+  it('is told of one that finds and sorts', async () => {
+    const [advice] = await adviceFor(database(), [history, [5]]);
+    expect(advice?.statement).toBe(
+      'CREATE INDEX CONCURRENTLY idx_orders_person_id_created_at_id ON public.orders (person_id, created_at DESC, id DESC)',
+    );
+  });
+
+  it('is told of one by equality and range', async () => {
+    const [advice] = await adviceFor(database(), [recent, [5, new Date()]]);
+    expect(advice?.statement).toContain('ON public.orders (person_id');
+  });
+
+  it('is told of a partial, covering one for a constant that few rows have', async () => {
+    const [advice] = await adviceFor(database(), [openSum, [5]]);
+    expect(advice?.statement).toMatch(
+      /ON public\.orders \(person_id\)(?: INCLUDE \(amount\))? WHERE state = 'open'::text$/,
+    );
+  });
+
+  it('is told of one for each side of a join', async () => {
+    const advice = await adviceFor(database(), [ofPerson, ['p7@example.test']]);
+    expect(advice.map((one) => one.table)).toContain('public.orders');
+    expect(advice.find((one) => one.table === 'public.orders')?.statement).toContain('(person_id)');
+  });
+
+  it('gets one index for statements that begin alike', async () => {
+    const advice = await adviceFor(
+      database(),
+      [history, [5]],
+      [statement('test_all', 'SELECT note FROM orders WHERE person_id = $1'), [5]],
+    );
+    expect(advice.filter((one) => one.table === 'public.orders')).toHaveLength(1);
+    expect(advice[0]?.evidence.queries).toHaveLength(2);
+  });
+
+  it('is warned when the index would end HOT updates', async () => {
+    const db = database();
+    for (let i = 1; i <= 30; i += 1) await db.query('UPDATE people SET country = $2 WHERE id = $1', [i, `d${i}`]);
+    await db.query('SELECT pg_stat_force_next_flush()');
+    const byCountry = statement('test_by_country', 'SELECT id FROM people WHERE country = $1 AND email = $2');
+    const advice = await adviceFor(
+      db,
+      [byCountry, ['d1', 'p1@example.test']],
+      [statement('test_touch', 'SELECT count(*) FROM people WHERE country = $1'), ['d1']],
+    );
+    const withCountry = advice.find((one) => one.statement.includes('country'));
+    expect(withCountry?.evidence).toMatchObject({
+      endsHotUpdates: true,
+      writeCost: expect.stringContaining('no longer be HOT'),
+    });
+  });
+
+  it('sees the effect of the index that it advised, measured on live statements', async () => {
+    const db = database();
+    const [advice] = await adviceFor(db, [history, [5]]);
+    const built = await applyRecommendation(db, advice as IndexRecommendation);
+    if (built.kind !== 'built') throw new Error(built.reason);
+    expect(built.trial.measure().verdict).toBe('too_few_calls');
+    for (let i = 0; i < 30; i += 1) await db.query(history, [i]);
+    const outcome = built.trial.measure();
+    expect(outcome.verdict).toBe('helped');
+    expect(outcome.queries[0]?.savingPercent).toBeGreaterThan(50);
+    expect((await new QueryAnalyzer(db).analyze()).recommendations).toEqual([]);
+  });
+
+  it('is left as it was when an index cannot be built', async () => {
+    const db = database();
+    const [advice] = await adviceFor(db, [byEmail, ['x']]);
+    const broken = {
+      ...(advice as IndexRecommendation),
+      statement: 'CREATE UNIQUE INDEX CONCURRENTLY idx_people_email ON people (country)',
+    };
+    expect(await applyRecommendation(db, broken)).toMatchObject({ kind: 'failed' });
+    expect((await db.query("SELECT 1 FROM pg_class WHERE relname = 'idx_people_email'")).rowCount).toBe(0);
+  });
+});
+
+describe('a schema whose indexes are right', () => {
+  it('gets no advice', async () => {
+    const db = database();
+    await db.query(`
+      CREATE INDEX a ON people (email);
+      CREATE INDEX b ON orders (person_id, created_at DESC, id DESC);
+      CREATE INDEX c ON orders (person_id) INCLUDE (amount) WHERE state = 'open'`);
+    const advice = await adviceFor(
+      db,
+      [byEmail, ['p7@example.test']],
+      [history, [5]],
+      [openSum, [5]],
+      [ofPerson, ['p7@example.test']],
+      [recent, [5, new Date()]],
+      ['SELECT count(*) FROM orders', []],
+    );
+    expect(advice).toEqual([]);
+  });
+});
+
+describe('indexes that cost more than they give', () => {
+  it('are named with the statement that drops them, and a demanded one is left alone', async () => {
+    const db = database();
+    await db.query(`
+      CREATE INDEX orders_one ON orders (person_id, state);
+      CREATE INDEX orders_twin ON orders (person_id, state);
+      CREATE INDEX orders_prefix ON orders (person_id);
+      CREATE INDEX orders_wanted ON orders (state);
+      CREATE INDEX orders_other_order ON orders (state, person_id);
+      CREATE UNIQUE INDEX orders_unique ON orders (id, person_id);
+      COMMENT ON INDEX orders_wanted IS 'for the auditor; dunlin: keep'`);
+    const { recommendations } = await new QueryAnalyzer(db).analyze({ unusedAfterSeconds: 1e9 });
+    expect(recommendations.map((one) => [one.kind, one.statement])).toEqual([
+      ['duplicate_index', 'DROP INDEX CONCURRENTLY public.orders_one'],
+      ['redundant_index', 'DROP INDEX CONCURRENTLY public.orders_prefix'],
+    ]);
+    const unused = (await new QueryAnalyzer(db).analyze({ unusedAfterSeconds: 0 })).recommendations;
+    expect(unused.filter((one) => one.kind === 'unused_index').map((one) => one.statement)).toEqual([
+      'DROP INDEX CONCURRENTLY public.orders_other_order',
+      'DROP INDEX CONCURRENTLY public.orders_twin',
+    ]);
+    expect(recommendations[0]?.undo).toContain('CREATE INDEX orders_one ON public.orders');
+  });
+});
