@@ -31,3 +31,16 @@ export {
   type Queryable,
 } from './coherence/postgres-commit-log.js';
 export { commitLogSchema } from './coherence/schema.js';
+export {
+  canonicalQuery,
+  ownedBy,
+  publicKeysPolicy,
+  readyMadeClasses,
+  readyMadeClassNames,
+  transactionHistoryPolicy,
+  walletBalancePolicy,
+  type PolicyRequest,
+  type PrincipalOptions,
+  type ReadyMadeTtls,
+  type ResponseCachePolicy,
+} from './http/policy.js';

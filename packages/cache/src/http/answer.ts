@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+
+/** A whole answer as it is kept: what the handler said, in the bytes that go to the socket. */
+export interface CachedAnswer {
+  /** The kept header fields, lower-case names, `etag` among them. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly etag: string;
+  readonly body: Buffer;
+}
+
+/** Fields that belong to the answer itself. Everything else (dates, cookies, CORS, correlation) belongs to one exchange. */
+const keptFields = [
+  'content-type',
+  'content-encoding',
+  'content-language',
+  'content-disposition',
+  'last-modified',
+  'link',
+  'cache-control',
+  'vary',
+];
+
+const magic = 0x44314131;
+/** An answer is parsed once for the bytes that memory holds, not once a hit. */
+const parsed = new WeakMap<Buffer, CachedAnswer>();
+
+export function makeAnswer(headers: ReadonlyMap<string, string>, body: Buffer): CachedAnswer {
+  const etag = headers.get('etag') ?? entityTag(body);
+  const kept = keptFields.flatMap((name) => {
+    const value = headers.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return { headers: [...kept, ['etag', etag]], etag, body };
+}
+
+export function encodeAnswer(answer: CachedAnswer): Buffer {
+  const head = Buffer.from(JSON.stringify(answer.headers));
+  const prefix = Buffer.alloc(8);
+  prefix.writeUInt32BE(magic, 0);
+  prefix.writeUInt32BE(head.length, 4);
+  return Buffer.concat([prefix, head, answer.body]);
+}
+
+/** Undefined for a value under the same key that is no answer, such as one that was set by hand. */
+export function decodeAnswer(value: unknown): CachedAnswer | undefined {
+  if (!Buffer.isBuffer(value)) return undefined;
+  const known = parsed.get(value);
+  if (known) return known;
+  if (value.length < 8 || value.readUInt32BE(0) !== magic) return undefined;
+  const end = 8 + value.readUInt32BE(4);
+  if (end > value.length) return undefined;
+  const headers = JSON.parse(value.toString('utf8', 8, end)) as [string, string][];
+  const etag = headers.find(([name]) => name === 'etag')?.[1];
+  if (etag === undefined) return undefined;
+  const answer: CachedAnswer = { headers, etag, body: value.subarray(end) };
+  parsed.set(value, answer);
+  return answer;
+}
+
+/** Whether the caller's `If-None-Match` names this entity (weak comparison, RFC 9110 13.1.2). */
+export function matchesEntity(ifNoneMatch: string | undefined, etag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  if (ifNoneMatch.trim() === '*') return true;
+  const wanted = etag.replace(/^W\//, '');
+  return ifNoneMatch.split(',').some((one) => one.trim().replace(/^W\//, '') === wanted);
+}
+
+function entityTag(body: Buffer): string {
+  return `"${createHash('sha1').update(body).digest('base64url')}"`;
+}

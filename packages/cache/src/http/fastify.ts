@@ -1,0 +1,122 @@
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
+import type { CacheService } from '../cache-service.js';
+import { matchesEntity, type CachedAnswer } from './answer.js';
+import { beginExchange, type Fill } from './exchange.js';
+import type { ResponseCachePolicy } from './policy.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Keeps the answers of this route. */
+    responseCache?: ResponseCachePolicy<FastifyRequest>;
+  }
+  interface FastifyReply {
+    /** Set by a handler: this answer is good for at most so long. */
+    cacheTtlSeconds: number | null;
+    /** Set by a handler: the version of the data that this answer shows. */
+    cacheVersion: number | null;
+  }
+}
+
+export interface FastifyResponseCacheOptions {
+  readonly cache: CacheService;
+  /**
+   * The hook in which answers are looked up. It must come after authentication, or the policies know no principal and nothing private is
+   * kept. Default `preValidation`, which suits authentication in `onRequest`.
+   */
+  readonly hook?: 'onRequest' | 'preValidation' | 'preHandler';
+}
+
+const fills = new WeakMap<FastifyReply, Fill>();
+
+/**
+ * Keeps the answers of routes whose `config.responseCache` names a policy. A hit skips validation, the handler and serialisation: the
+ * kept bytes go out. Register it before the routes.
+ */
+const plugin: FastifyPluginCallback<FastifyResponseCacheOptions> = (fastify, options, done) => {
+  fastify.decorateReply('cacheTtlSeconds', null);
+  fastify.decorateReply('cacheVersion', null);
+  const hook = options.hook ?? 'preValidation';
+  fastify.addHook('onRoute', (route) => {
+    const policy = route.config?.responseCache;
+    if (!policy) return;
+    const lookUp = lookUpWith(options.cache, policy);
+    Object.assign(route, {
+      [hook]: [...asList(route[hook]), lookUp],
+      onSend: [...asList(route.onSend), keep],
+      onResponse: [...asList(route.onResponse), abandon],
+    });
+  });
+  done();
+};
+
+function lookUpWith(cache: CacheService, policy: ResponseCachePolicy<FastifyRequest>) {
+  return async function lookUp(this: FastifyInstance, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+    const exchange = await beginExchange(cache, policy, request);
+    if (exchange.kind === 'answer') {
+      reply.header('cache-status', exchange.status).header('age', exchange.ageSeconds);
+      return sendAnswer(request, reply, exchange.answer);
+    }
+    if (exchange.fill) fills.set(reply, exchange.fill);
+    else reply.header('cache-status', exchange.status);
+    return undefined;
+  };
+}
+
+function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer: CachedAnswer): FastifyReply {
+  for (const [name, value] of answer.headers) reply.header(name, value);
+  if (matchesEntity(request.headers['if-none-match'], answer.etag)) return reply.code(304).send();
+  return reply.send(answer.body);
+}
+
+async function keep(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+  const fill = fills.get(reply);
+  if (!fill) return payload;
+  fills.delete(reply);
+  const filled = await fill.finish({
+    statusCode: reply.statusCode,
+    headers: headersOf(reply),
+    hasCookies: reply.hasHeader('set-cookie'),
+    body: wholeBody(payload),
+    ttlSeconds: reply.cacheTtlSeconds ?? undefined,
+    version: reply.cacheVersion ?? undefined,
+  });
+  reply.header('cache-status', filled.status);
+  const answer = filled.instead ?? filled.answer;
+  if (!answer) return payload;
+  for (const [name, value] of answer.headers) reply.header(name, value);
+  if (filled.instead) reply.code(200);
+  // The handler's length no longer counts: the body may be replaced or left out.
+  reply.removeHeader('content-length');
+  if (!matchesEntity(request.headers['if-none-match'], answer.etag)) return filled.instead?.body ?? payload;
+  reply.code(304);
+  return null;
+}
+
+/** A request that ended without passing `onSend`, such as a hijacked one. */
+async function abandon(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  fills.get(reply)?.abandon();
+}
+
+function headersOf(reply: FastifyReply): Map<string, string> {
+  const headers = new Map<string, string>();
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : String(value));
+  }
+  return headers;
+}
+
+function wholeBody(payload: unknown): Buffer | undefined {
+  if (typeof payload === 'string') return Buffer.from(payload);
+  return Buffer.isBuffer(payload) ? payload : undefined;
+}
+
+function asList(hooks: unknown): unknown[] {
+  if (hooks === undefined || hooks === null) return [];
+  return Array.isArray(hooks) ? (hooks as unknown[]) : [hooks];
+}
+
+// What `fastify-plugin` would do, without the dependency: decorators and hooks reach the routes beside the plugin.
+Object.assign(plugin, { [Symbol.for('skip-override')]: true, [Symbol.for('fastify.display-name')]: 'responseCache' });
+
+export { plugin as responseCache };
+export * from './policy.js';
