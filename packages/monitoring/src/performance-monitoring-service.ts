@@ -282,8 +282,7 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
     } catch (error) {
       this.options.logger.error({ error: String(error) }, 'a sample could not be taken');
     }
-    await this.#desk.sync();
-    await this.#desk.guarded(async () => {
+    await this.#desk.sync(async () => {
       await this.#fleet?.publish();
       await this.#history?.tick();
     });

@@ -59,7 +59,10 @@ describe('the state of one cause', () => {
   });
 
   it('keeps firing between the two bounds and ends below the lower one', () => {
-    expect(step(firing, between, rule, 60_000, GAP_MS)).toMatchObject({ state: { kind: 'firing', value: 950 }, transition: 'none' });
+    expect(step(firing, between, rule, 60_000, GAP_MS)).toMatchObject({
+      state: { kind: 'firing', value: 950 },
+      transition: 'none',
+    });
     expect(step(firing, clear, rule, 60_000, GAP_MS)).toEqual({ state: INACTIVE, transition: 'ended' });
   });
 
@@ -92,7 +95,12 @@ describe('a judgement', () => {
   });
 
   it('is as severe as the value is far past the threshold', () => {
-    expect([1100, 1400, 1900, 2100].map((value) => severityOf(rule, value))).toEqual(['low', 'medium', 'high', 'critical']);
+    expect([1100, 1400, 1900, 2100].map((value) => severityOf(rule, value))).toEqual([
+      'low',
+      'medium',
+      'high',
+      'critical',
+    ]);
     const cpu = { metric: 'systemResources.cpuUsage', comparison: 'above', threshold: 80 } as const;
     expect([84, 89, 95, 99].map((value) => severityOf(cpu, value))).toEqual(['low', 'medium', 'high', 'critical']);
     const hits = { metric: 'cache.hitRate', comparison: 'below', threshold: 70 } as const;

@@ -75,11 +75,15 @@ export class AlertDesk {
     return all.map((stored) => stored.alert).sort(newest);
   }
 
-  /** Renews the mirror of the store. A store that is away is said once, and once when it is back; what was known holds meanwhile. */
-  async sync(): Promise<void> {
-    await this.guarded(async () => {
+  /**
+   * Renews the mirror of the store and does what else the store is wanted for. A store that is away is said once, and once
+   * when it is back; what was known holds meanwhile. Never rejects.
+   */
+  async sync(further: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+    await this.#guarded(async () => {
       if (await this.shared.sync()) this.#parts.onChanged();
       await this.shared.takeOver();
+      await further();
     });
   }
 
@@ -166,7 +170,7 @@ export class AlertDesk {
   }
 
   async #judge(): Promise<void> {
-    await this.guarded(async () => {
+    await this.#guarded(async () => {
       if (await this.shared.sync()) this.#parts.onChanged();
       let changed = false;
       for (const rule of this.rules()) {
@@ -185,8 +189,7 @@ export class AlertDesk {
     await this.shared.change('prune', (store, at) => store.prune(new Date(at.getTime() - KEEP_MS)));
   }
 
-  /** Runs work on the store; a failure is said once, when it begins, and its end once. Never rejects. */
-  async guarded(work: () => Promise<void>): Promise<void> {
+  async #guarded(work: () => Promise<void>): Promise<void> {
     const { logger } = this.#parts.options;
     try {
       await work();
@@ -206,7 +209,7 @@ export class AlertDesk {
     // Nobody waits for channels: the queue is bounded, and what became of it is written down when it is known.
     this.notifier
       .send(notification)
-      .then(() => this.shared.announced(alert.id, sequence))
+      .then((finished) => (finished ? this.shared.announced(alert.id, sequence) : undefined))
       .catch((error: unknown) =>
         logger.warn({ alertId: alert.id, error: String(error) }, 'an announcement could not be marked as done'),
       );

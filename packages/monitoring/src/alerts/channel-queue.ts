@@ -26,9 +26,12 @@ export interface ChannelStatus {
   dead: boolean;
 }
 
+/** `closed`: this process ends before the channel could be told; another instance takes the announcement over. */
+export type DeliveryOutcome = 'delivered' | 'given_up' | 'closed';
+
 interface Waiting {
   notification: Notification;
-  settled: (delivered: boolean) => void;
+  settled: (outcome: DeliveryOutcome) => void;
 }
 
 /**
@@ -57,9 +60,9 @@ export class ChannelQueue {
     };
   }
 
-  /** Resolves true when delivered, false when given up. Never rejects. */
-  offer(notification: Notification): Promise<boolean> {
-    if (this.#abort.signal.aborted) return Promise.resolve(false);
+  /** Never rejects. */
+  offer(notification: Notification): Promise<DeliveryOutcome> {
+    if (this.#abort.signal.aborted) return Promise.resolve('closed');
     return new Promise((settled) => {
       this.#waiting.push({ notification, settled });
       if (this.#waiting.length > this.#options.capacity)
@@ -83,7 +86,7 @@ export class ChannelQueue {
     this.#abort.abort();
     this.#wake?.();
     await this.#working;
-    for (const waiting of this.#waiting.splice(0)) waiting.settled(false);
+    for (const waiting of this.#waiting.splice(0)) waiting.settled('closed');
     this.channel.close?.();
   }
 
@@ -104,13 +107,14 @@ export class ChannelQueue {
       const waiting = this.#waiting[0];
       if (waiting === undefined || this.#abort.signal.aborted) return;
       const delivered = await this.#deliver(waiting.notification);
+      if (!delivered && this.#abort.signal.aborted) return;
       // The entry may have been pushed out by newer ones while it was tried.
       const place = this.#waiting.indexOf(waiting);
       if (place >= 0) this.#waiting.splice(place, 1);
       if (delivered) {
         this.#status.delivered += 1;
         this.#status.dead = false;
-        waiting.settled(true);
+        waiting.settled('delivered');
       } else if (place >= 0) {
         this.#giveUp(waiting, this.#lastError ?? 'closed');
       }
@@ -129,7 +133,8 @@ export class ChannelQueue {
         this.#lastError = describe(error);
         if (error instanceof ChannelDeliveryError && error.permanent) return false;
       }
-      if (attempt < maxAttempts) await this.#pause(Math.min(maxRetryMs, firstRetryMs * 2 ** (attempt - 1)));
+      if (attempt < maxAttempts && !this.#abort.signal.aborted)
+        await this.#pause(Math.min(maxRetryMs, firstRetryMs * 2 ** (attempt - 1)));
     }
     return false;
   }
@@ -153,7 +158,7 @@ export class ChannelQueue {
       { channel: name, kind, alertId: waiting.notification.alert.id, reason },
       'an alert could not be delivered',
     );
-    waiting.settled(false);
+    waiting.settled('given_up');
   }
 }
 

@@ -13,9 +13,10 @@ export class Notifier {
     this.#queues = channels.map((channel) => new ChannelQueue(channel, options));
   }
 
-  /** Resolves when every channel has delivered or given up; never rejects. */
-  async send(notification: Notification): Promise<void> {
-    await Promise.all(this.#queues.map((queue) => queue.offer(notification)));
+  /** Resolves when every channel has delivered or given up: true. False when this process closed before that. Never rejects. */
+  async send(notification: Notification): Promise<boolean> {
+    const outcomes = await Promise.all(this.#queues.map((queue) => queue.offer(notification)));
+    return !outcomes.includes('closed');
   }
 
   status(): ChannelStatus[] {
