@@ -12,3 +12,15 @@ try {
   process.exit(1);
 }
 await import(pathToFileURL(join(ROOT, 'apps', 'wallet', 'dist', 'src', 'main.js')).href);
+
+// npm passes a signal on to its child only, which may be a shell that dies of it and leaves the wallet behind (`exec` in
+// package.json sees to that, where the shell obeys), and a killed npm passes nothing on. An orphan must not hold the port.
+if (process.env.npm_lifecycle_event === 'start') {
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, 250);
+  watch.unref();
+}
