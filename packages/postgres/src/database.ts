@@ -27,6 +27,7 @@ const SERVER_VERSION = `${INTERNAL} SELECT current_setting('server_version_num')
 
 /** How long `close` waits for statements that are under way. */
 const CLOSE_PATIENCE_MS = 10_000;
+const GOODBYE_PATIENCE_MS = 2_000;
 
 /**
  * A PostgreSQL database: prepared statements, transactions that retry, notifications, and a record of every statement
@@ -207,7 +208,9 @@ export class Database {
   async #shutDown(): Promise<void> {
     await this.#listener.close();
     await this.#gate.close(CLOSE_PATIENCE_MS);
-    if (this.#options.borrowedPool === undefined) await this.#pool.end();
+    if (this.#options.borrowedPool !== undefined) return;
+    await this.#pool.end();
+    await this.#gate.sessionsEnded(GOODBYE_PATIENCE_MS);
   }
 
   #runAlone(

@@ -32,3 +32,21 @@ export {
   type MeasuredQuery,
   type TrialOutcome,
 } from './indexes/trial.js';
+export {
+  advisePoolSize,
+  PoolOptimizer,
+  type PoolAdvice,
+  type PoolOptimizationOptions,
+  type PoolOutcome,
+  type PoolReading,
+} from './pool/pool-sizing.js';
+export { Maintainer, type MaintenanceOptions, type ScheduleOptions } from './maintenance/maintainer.js';
+export { maintenanceDown, maintenanceUp } from './maintenance/maintenance-table.js';
+export type {
+  MaintenanceJob,
+  MaintenanceOutcome,
+  MaintenanceRun,
+  MaintenanceStep,
+} from './maintenance/maintenance-run.js';
+export { readTableHealth, type TableHealth } from './maintenance/table-health.js';
+export type { Session } from './database.js';

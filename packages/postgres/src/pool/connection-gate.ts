@@ -56,6 +56,7 @@ export class ConnectionGate {
   #closed = false;
   #watching = false;
   #drained: (() => void) | undefined;
+  #lastEnded: (() => void) | undefined;
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -141,6 +142,21 @@ export class ConnectionGate {
     });
   }
 
+  /**
+   * Resolves when the sessions have really ended, or time is up. The driver's pool calls itself ended when it has said
+   * goodbye; the server may still count the session then.
+   */
+  async sessionsEnded(timeoutMs: number): Promise<void> {
+    if (this.#known.size === 0) return;
+    await new Promise<void>((resolve) => {
+      const withdraw = this.#options.clock.schedule(resolve, timeoutMs);
+      this.#lastEnded = () => {
+        withdraw();
+        resolve();
+      };
+    });
+  }
+
   #connect(claim: Claim): void {
     this.#out += 1;
     this.#connecting += 1;
@@ -165,7 +181,10 @@ export class ConnectionGate {
     if (connection === undefined) {
       connection = new Connection(client);
       this.#known.set(client, connection);
-      client.on('end', () => this.#known.delete(client));
+      client.on('end', () => {
+        this.#known.delete(client);
+        if (this.#known.size === 0) this.#lastEnded?.();
+      });
       this.#watch();
     }
     return connection;
