@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Acknowledgement } from './coherence/acknowledgements.js';
 import { Coherence } from './coherence/coherence.js';
 import type { StaleNames } from './coherence/commit-log.js';
+import { pause } from './clock.js';
 import { CacheCore } from './core.js';
 import { LoadPath } from './load-path.js';
 import type { Loader, Lookup, LookupOptions } from './lookup.js';
@@ -91,7 +92,7 @@ export class CacheService extends EventEmitter<CacheEvents> {
     this.core.forgetAll();
   }
 
-  /** The fresh value of `key`, or null. A cached `null` looks the same; `lookup` and `has` tell them apart. */
+  /** The fresh value of `key`, or null. A cached `null` looks the same; `exists` tells them apart. */
   get<T>(key: string): Promise<T | null> {
     const entry = this.options.onCall ? undefined : this.reads.inMemory(key, this.core.clock.monotonicMs());
     if (entry) return Promise.resolve(handOut(entry.stored) as T);
@@ -248,6 +249,7 @@ export class CacheService extends EventEmitter<CacheEvents> {
     while (!coherence.servesAt(clock.monotonicMs())) {
       if (clock.monotonicMs() >= untilMs) return false;
       await coherence.renewNow();
+      if (!coherence.servesAt(clock.monotonicMs())) await pause(clock, 20);
     }
     return true;
   }

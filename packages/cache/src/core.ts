@@ -9,6 +9,7 @@ import type { CompiledClass, KeyClasses } from './key-class.js';
 import { MemoryTier } from './memory-tier.js';
 import type { ResolvedOptions } from './options.js';
 import type { SharedHit, SharedTier } from './redis/shared-tier.js';
+import { patternOfName } from './stale-pattern.js';
 import { sameValue, type StoredValue } from './value.js';
 
 /** Whether the memory tier hears of what other instances invalidate. */
@@ -111,7 +112,8 @@ export class CacheCore {
   forget(stale: StaleNames): string[] {
     const removed: string[] = [];
     stale.keys.forEach((key, index) => {
-      if (key.endsWith('*')) removed.push(...this.forgetPattern(key));
+      const pattern = patternOfName(key);
+      if (pattern !== undefined) removed.push(...this.forgetPattern(pattern));
       else if (this.forgetKey(key, stale.versions?.[index] ?? undefined)) removed.push(key);
     });
     for (const tag of stale.tags) removed.push(...this.forgetTag(tag));

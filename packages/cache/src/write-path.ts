@@ -3,6 +3,7 @@ import type { StaleNames } from './coherence/commit-log.js';
 import { parsePublished } from './coherence/postgres-commit-log.js';
 import { checkKey, type CacheCore } from './core.js';
 import { globMatcher } from './glob.js';
+import { nameOfPattern, patternOfName } from './stale-pattern.js';
 import { storeValue } from './value.js';
 
 /** One cached thing that a commit changed. */
@@ -73,7 +74,7 @@ export class WritePath {
     const sharedCount = shared
       ? await (group === undefined ? shared.removeGlob(pattern) : shared.removeGroup(group))
       : undefined;
-    await this.tellOthers({ keys: [pattern], versions: null, tags: [] });
+    await this.tellOthers({ keys: [nameOfPattern(pattern)], versions: null, tags: [] });
     if (sharedCount === undefined) return held.length;
     return sharedCount + held.filter((key) => !this.core.classes.of(key).inRedis).length;
   }
@@ -148,12 +149,13 @@ export class WritePath {
     const keys: string[] = [];
     const steps: Promise<unknown>[] = [];
     for (const key of stale.keys) {
-      if (!key.endsWith('*')) {
+      const pattern = patternOfName(key);
+      if (pattern === undefined) {
         if (classes.of(key).inRedis) keys.push(key);
         continue;
       }
-      const group = classes.groupOfPattern(key);
-      steps.push(group === undefined ? shared.removeGlob(key) : shared.removeGroup(group));
+      const group = classes.groupOfPattern(pattern);
+      steps.push(group === undefined ? shared.removeGlob(pattern) : shared.removeGroup(group));
     }
     if (keys.length > 0) steps.push(shared.remove(keys));
     for (const tag of stale.tags) steps.push(shared.removeTag(tag));
@@ -171,8 +173,11 @@ export class WritePath {
     if (!held || held.version === undefined || held.version >= version) return;
     const { policy, tags } = held;
     const ttlMs = this.core.ttlMs(policy, change.ttlSeconds);
+    const stored = storeValue(value);
+    // Under this key lies something else, such as a whole HTTP answer: it is forgotten, not replaced.
+    if (stored.kind !== held.stored.kind) return;
     this.core.flights.fenceKey(key, version);
-    this.core.put(key, policy, tags, { stored: storeValue(value), version, ttlMs });
+    this.core.put(key, policy, tags, { stored, version, ttlMs });
   }
 
   private async tellOthers(stale: StaleNames): Promise<boolean> {

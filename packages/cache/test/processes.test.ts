@@ -31,7 +31,12 @@ describe('instances in processes of their own', () => {
   }
 
   /** Reads and writes at random for a while; every read must show at least what was acknowledged before it started. */
-  async function drive(instances: readonly Instance[], ids: readonly string[], forMs: number, disturb?: () => Promise<void>) {
+  async function drive(
+    instances: readonly Instance[],
+    ids: readonly string[],
+    forMs: number,
+    disturb?: () => Promise<void>,
+  ) {
     const acknowledged = new Map(ids.map((id) => [id, 1]));
     const seen = { reads: 0, hits: 0, writes: 0, slowestMs: 0, stale: [] as string[] };
     const until = performance.now() + forMs;

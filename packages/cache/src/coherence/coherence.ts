@@ -25,6 +25,9 @@ export interface CoherenceOptions {
 /** Renewals between two cleanings of the log. */
 const renewalsBetweenTrims = 40;
 
+/** Commits that are remembered as applied between two renewals. */
+const appliedAheadLimit = 50_000;
+
 /** Invalidations that are remembered one by one while the log cannot be reached. */
 const owedLimit = 10_000;
 
@@ -46,6 +49,8 @@ export class Coherence {
   private owed: StaleNames[] = [];
   private renewals = 0;
   private lost = true;
+  private stopped = true;
+  private startingToListen = false;
   private stopListening: (() => Promise<void>) | undefined;
 
   constructor(private readonly options: CoherenceOptions) {
@@ -75,16 +80,13 @@ export class Coherence {
   }
 
   async start(): Promise<void> {
-    try {
-      this.stopListening = await this.options.log.listen((message) => this.onMessage(message));
-    } catch (error) {
-      // Without messages everything still holds: confirmations then travel with the renewals, and writes wait longer.
-      this.warn(error, 'the cache could not listen for messages of other instances');
-    }
+    this.stopped = false;
+    await this.listen();
     await this.lease.start();
   }
 
   async stop(): Promise<void> {
+    this.stopped = true;
     await this.lease.stop();
     this.options.target.startOver('stopped');
     await this.applied.idle();
@@ -101,7 +103,7 @@ export class Coherence {
   /** This instance's own commit: memory has been told; tells the others and resolves when all have heard or lapsed. */
   acknowledge(published: PublishedCommit | null, stale: StaleNames): Promise<Acknowledgement> {
     if (!published) return Promise.resolve(nobody);
-    this.appliedAhead.add(published.commitId);
+    this.rememberApplied(published.commitId);
     const done = this.acknowledgements.wait(published);
     this.committed.post({ id: published.commitId, writer: this.options.instance, ...stale });
     return done;
@@ -111,6 +113,22 @@ export class Coherence {
   async publish(stale: StaleNames): Promise<Acknowledgement> {
     const published = await this.options.log.publish(this.options.instance, stale);
     return this.acknowledge(published, stale);
+  }
+
+  /** Starts to listen if it does not yet; called again with each renewal, because the database may have been away at first. */
+  private async listen(): Promise<void> {
+    if (this.stopListening || this.startingToListen) return;
+    this.startingToListen = true;
+    try {
+      const stop = await this.options.log.listen((message) => this.onMessage(message));
+      if (this.stopped) await stop();
+      else this.stopListening = stop;
+    } catch (error) {
+      // Without messages everything still holds: confirmations then travel with the renewals, and writes wait longer.
+      this.warn(error, 'the cache could not listen for messages of other instances');
+    } finally {
+      this.startingToListen = false;
+    }
   }
 
   /** Remembers what `publish` could not do. Past the limit it becomes "everything". */
@@ -140,6 +158,7 @@ export class Coherence {
     for (const id of this.appliedAhead) if (id <= closed) this.appliedAhead.delete(id);
     this.acknowledgements.observe(peers, sentMs);
     if (this.owed.length > 0) void this.payOwed();
+    if (!this.stopListening) void this.listen();
     for (const peer of this.watch.observe(peers, this.options.clock.monotonicMs())) this.expel(peer);
     if (this.renewals % renewalsBetweenTrims === 0) {
       this.options.log.trim().catch((error: unknown) => this.warn(error, 'the commit log could not be trimmed'));
@@ -178,8 +197,14 @@ export class Coherence {
 
   private applyNews(commit: LoggedCommit): void {
     this.options.target.apply(commit);
-    this.appliedAhead.add(commit.id);
+    this.rememberApplied(commit.id);
     this.applied.post(commit.id);
+  }
+
+  private rememberApplied(id: number): void {
+    // Forgetting them only means that a renewal applies them once more.
+    if (this.appliedAhead.size >= appliedAheadLimit) this.appliedAhead.clear();
+    this.appliedAhead.add(id);
   }
 
   private expel(peer: PeerLease): void {

@@ -102,7 +102,7 @@ export class Lease {
       renewals: held.renewals,
       applied: held.applied,
       leaseMs: this.times.leaseMs,
-      waitMs: Math.max(1, Math.floor(this.times.renewEveryMs / 2)),
+      waitMs: longestWaitMs(this.times),
       limit: missedLimit,
     });
     // A reply that comes after a lease is of no use; the next attempt asks again from the same position.
@@ -129,6 +129,11 @@ export class Lease {
       work.then(resolve, reject).finally(cancel);
     });
   }
+}
+
+/** As long as can be waited for running writers with another attempt still fitting into the lease. */
+function longestWaitMs(times: LeaseTimes): number {
+  return Math.max(1, Math.floor((times.leaseMs - times.marginMs - times.renewEveryMs) / 2));
 }
 
 /** 63 random bits: two joins never share an epoch. */

@@ -1,0 +1,60 @@
+import { Redis } from 'ioredis';
+import { startTestRedis, type TestRedis } from '@dunlin/testkit';
+
+export interface TestCluster {
+  readonly nodes: readonly { readonly host: string; readonly port: number }[];
+  readonly servers: readonly TestRedis[];
+  stop(): Promise<void>;
+}
+
+const slotCount = 16_384;
+
+/** Three masters with a replica each on loopback. */
+export async function startCluster(): Promise<TestCluster> {
+  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-require-full-coverage', 'no'];
+  const servers: TestRedis[] = [];
+  for (let n = 0; n < 6; n += 1) servers.push(await startTestRedis({ args }));
+  const clients = servers.map((server) => new Redis(server.url));
+  try {
+    const [first] = clients;
+    for (const [at, server] of servers.entries()) {
+      await clients[at]!.call('CLUSTER', 'SET-CONFIG-EPOCH', at + 1);
+      if (at > 0) await first!.call('CLUSTER', 'MEET', '127.0.0.1', server.port);
+    }
+    for (let at = 0; at < 3; at += 1) {
+      const from = Math.floor((slotCount * at) / 3);
+      const to = Math.floor((slotCount * (at + 1)) / 3) - 1;
+      await clients[at]!.call('CLUSTER', 'ADDSLOTSRANGE', from, to);
+    }
+    await until(async () => (await Promise.all(clients.map((one) => knownNodes(one)))).every((known) => known === 6));
+    const ids = await Promise.all(clients.map((one) => one.call('CLUSTER', 'MYID')));
+    for (let at = 3; at < 6; at += 1) await clients[at]!.call('CLUSTER', 'REPLICATE', ids[at - 3] as string);
+    await until(async () => (await Promise.all(clients.map((one) => isUp(one)))).every(Boolean));
+  } finally {
+    for (const client of clients) client.disconnect();
+  }
+  return {
+    nodes: servers.map(({ port }) => ({ host: '127.0.0.1', port })),
+    servers,
+    async stop() {
+      await Promise.all(servers.map((server) => server.stop()));
+    },
+  };
+}
+
+async function knownNodes(client: Redis): Promise<number> {
+  return Number(/cluster_known_nodes:(\d+)/.exec(String(await client.call('CLUSTER', 'INFO')))?.[1]);
+}
+
+async function isUp(client: Redis): Promise<boolean> {
+  const text = String(await client.call('CLUSTER', 'INFO'));
+  return text.includes('cluster_state:ok') && text.includes('cluster_size:3');
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error('the cluster did not form within 20 s');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
