@@ -38,7 +38,6 @@ const PLANNING_LIMIT_MS = 2_000;
 /** Something that runs statements in one session: a transaction, most of the time. */
 export interface Runner {
   query<Row>(text: string): Promise<{ rows: Row[] }>;
-  savepoint?<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /**
@@ -84,14 +83,16 @@ async function explainPrepared(tx: Runner, statement: string): Promise<PlanNode>
   const nulls = Array.from({ length: Math.max(0, ...numbers) }, () => 'NULL').join(', ');
   await tx.query(`${INTERNAL} SET LOCAL plan_cache_mode = force_generic_plan`);
   await tx.query(`${INTERNAL} PREPARE dunlin_plan AS ${statement}`);
-  const ask = (): Promise<{ rows: PlanRow[] }> =>
-    tx.query<PlanRow>(
-      `${INTERNAL} EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE dunlin_plan${nulls === '' ? '' : `(${nulls})`}`,
-    );
+  await tx.query(`${INTERNAL} SAVEPOINT dunlin_plan`);
   try {
-    // A prepared statement outlives the transaction, so an error must not keep the DEALLOCATE from being run.
-    return rootOf(await (tx.savepoint === undefined ? ask() : tx.savepoint(ask)));
+    return rootOf(
+      await tx.query(
+        `${INTERNAL} EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE dunlin_plan${nulls === '' ? '' : `(${nulls})`}`,
+      ),
+    );
   } finally {
+    // A prepared statement outlives the transaction, so an error must not keep the DEALLOCATE from being run.
+    await tx.query(`${INTERNAL} ROLLBACK TO SAVEPOINT dunlin_plan`);
     await tx.query(`${INTERNAL} DEALLOCATE dunlin_plan`);
   }
 }
