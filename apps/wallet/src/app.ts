@@ -9,12 +9,14 @@ import { Accounts } from './accounts/accounts.js';
 import { ensureOperator, type OperatorOutcome } from './accounts/operator.js';
 import { Passwords } from './accounts/passwords.js';
 import { redisConnection } from './caching/redis-connection.js';
+import { Warming } from './caching/warming.js';
 import { announceCommit, announceUnknownOutcome, createWalletCache } from './caching/wallet-cache.js';
 import type { Config } from './config/config.js';
 import { createHttpServer } from './http-server.js';
 import { loadKeyring } from './keys/keyring.js';
 import { openMasterKey } from './keys/open-master-key.js';
 import { Ledger } from './ledger/ledger.js';
+import { idempotencySweepJob, tokenExpiryJob } from './ledger/upkeep.js';
 import { openSystemAccounts } from './ledger/system-accounts.js';
 import { Lifecycle } from './lifecycle.js';
 import { createLogger } from './logger.js';
@@ -65,7 +67,13 @@ export async function buildApp(options: AppOptions): Promise<App> {
   }
 }
 
-async function assemble(config: Config, databaseUrl: string, logger: Logger, lifecycle: Lifecycle, close: () => Promise<void>): Promise<App> {
+async function assemble(
+  config: Config,
+  databaseUrl: string,
+  logger: Logger,
+  lifecycle: Lifecycle,
+  close: () => Promise<void>,
+): Promise<App> {
   // The database, with the schema that this version needs.
   await migrate(databaseUrl, { logger });
   const database = new Database({
@@ -113,7 +121,11 @@ async function assemble(config: Config, databaseUrl: string, logger: Logger, lif
   const tokens = new TokenService({ database, ledger, keyring, ...config.tokens });
 
   // Reads, and the care for the database that they run on.
-  const care = new DatabaseCare({ database, logger, closeTokens: (ids) => ledger.closeTokens(ids, 'expired') });
+  const care = new DatabaseCare({
+    database,
+    jobs: [tokenExpiryJob(database, ledger), idempotencySweepJob(database, config.idempotencyTtlSeconds)],
+  });
+  lifecycle.onClose('upkeep', () => care.close());
   const queryOptimizationService = new QueryOptimizationService({
     database,
     closeTokens: (ids, status) => ledger.closeTokens(ids, status),
@@ -139,7 +151,7 @@ async function assemble(config: Config, databaseUrl: string, logger: Logger, lif
   const http = await createHttpServer(logger);
   lifecycle.onClose('http', () => http.close());
   await http.register(requestTracking, { monitor: performanceMonitoringService });
-  await registerRoutes(http, {
+  const answersAhead = await registerRoutes(http, {
     config,
     accounts,
     accessTokens,
@@ -152,8 +164,11 @@ async function assemble(config: Config, databaseUrl: string, logger: Logger, lif
     monitor: performanceMonitoringService,
   });
 
-  const stopUpkeep = care.startSchedule(config.maintenanceIntervalSeconds);
-  lifecycle.onClose('upkeep', stopUpkeep);
+  // What goes on by itself.
+  care.startSchedule(config.maintenanceIntervalSeconds);
+  const warming = new Warming({ cacheService, database, logger, ...answersAhead, ...config.warming });
+  lifecycle.onClose('warming', () => warming.stop());
+  warming.start();
 
   let url = `http://${config.http.host}:${config.http.port}`;
   return {
@@ -183,7 +198,10 @@ function announcement(url: string, config: Config, operator: OperatorOutcome): s
   ];
   switch (operator.kind) {
     case 'made_up':
-      lines.push(`  Operator          ${operator.email}`, `  Password          ${operator.password}   (made up now, shown once: keep it)`);
+      lines.push(
+        `  Operator          ${operator.email}`,
+        `  Password          ${operator.password}   (made up now, shown once: keep it)`,
+      );
       break;
     case 'created':
       lines.push(`  Operator          ${operator.email}, with OPERATOR_PASSWORD`);

@@ -1,5 +1,6 @@
 import helmet from '@fastify/helmet';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import { endConnectionsWhileClosing } from './closing-connections.js';
 import { installErrorHandler } from './routes/error-handler.js';
 import { installValidation } from './routes/validation.js';
 
@@ -14,7 +15,7 @@ export async function createHttpServer(logger: FastifyBaseLogger): Promise<Fasti
   const app = Fastify({
     loggerInstance: logger,
     // One line a request is the monitor's business: it samples, and tells of the slow and the failed.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: largestBodyBytes,
     requestTimeout: requestTimeoutMs,
     http: { headersTimeout: headersTimeoutMs },
@@ -23,6 +24,7 @@ export async function createHttpServer(logger: FastifyBaseLogger): Promise<Fasti
     return503OnClosing: true,
     forceCloseConnections: 'idle',
   });
+  endConnectionsWhileClosing(app);
   app.setSerializerCompiler(() => JSON.stringify);
   installValidation(app);
   installErrorHandler(app);

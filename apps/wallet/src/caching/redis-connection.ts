@@ -21,6 +21,9 @@ export function redisConnection(config: RedisConfig): RedisConnectionOptions | u
   }
 }
 
-function login({ username, password }: { username: string | undefined; password: string | undefined }): { username?: string; password?: string } {
+function login({ username, password }: { username: string | undefined; password: string | undefined }): {
+  username?: string;
+  password?: string;
+} {
   return { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) };
 }

@@ -1,4 +1,11 @@
-import { CacheService, PostgresCommitLog, type CacheCall, type KeyClass, type Logger, type RedisConnectionOptions } from '@dunlin/cache';
+import {
+  CacheService,
+  PostgresCommitLog,
+  type CacheCall,
+  type KeyClass,
+  type Logger,
+  type RedisConnectionOptions,
+} from '@dunlin/cache';
 import type { Database } from '@dunlin/postgres';
 import type { PrincipalState } from '../accounts/user.js';
 import type { LedgerCommit } from '../ledger/ledger.js';

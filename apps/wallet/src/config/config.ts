@@ -43,6 +43,8 @@ export interface Config {
   };
   readonly warming: { readonly activeUsers: number; readonly intervalSeconds: number };
   readonly maintenanceIntervalSeconds: number;
+  /** How long an idempotency key is remembered. */
+  readonly idempotencyTtlSeconds: number;
   /** Requests per window and caller; `max` and `authMax` of 0 turn that limit off. */
   readonly rateLimit: { readonly max: number; readonly authMax: number; readonly windowSeconds: number };
   /** Lets a scraper read `/metrics` without an operator's login. */
@@ -118,13 +120,14 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
       activeUsers: environment.integer('WARM_ACTIVE_USERS', { min: 0, max: 1_000_000 }) ?? 1000,
       intervalSeconds: environment.integer('WARM_INTERVAL_SECONDS', { ...seconds, min: 10 }) ?? 300,
     },
+    idempotencyTtlSeconds: environment.integer('IDEMPOTENCY_TTL_SECONDS', { ...seconds, min: 3600 }) ?? 604_800,
     maintenanceIntervalSeconds: environment.integer('MAINTENANCE_INTERVAL_SECONDS', { ...seconds, min: 10 }) ?? 3600,
     rateLimit: {
       max:
-        environment.integer('RATE_LIMIT_MAX', { min: 0, max: 1e9, unit: 'requests a window; 0 turns it off' }) ?? 600,
+        environment.integer('RATE_LIMIT_MAX', { min: 0, max: 1e9, unit: 'requests a window; 0 turns it off' }) ?? 6000,
       authMax:
         environment.integer('AUTH_RATE_LIMIT_MAX', { min: 0, max: 1e9, unit: 'requests a window; 0 turns it off' }) ??
-        20,
+        60,
       windowSeconds: environment.integer('RATE_LIMIT_WINDOW_SECONDS', { ...seconds, max: 86_400 }) ?? 60,
     },
     metricsToken: environment.secret('METRICS_TOKEN', {

@@ -1,39 +1,51 @@
 import {
+  Maintainer,
   PlanCapture,
+  PoolOptimizer,
   QueryAnalyzer,
   SlowQueryHistory,
   statement,
   type Database,
-  type Logger,
+  type MaintenanceJob,
+  type MaintenanceOutcome,
+  type MaintenanceRun,
+  type PoolOptimizationOptions,
+  type PoolOutcome,
   type QueryAnalysis,
   type SlowQuery,
+  type StatementStatistics,
 } from '@dunlin/postgres';
-import { readLapsedTokenIds } from './tokens.js';
 
 export interface DatabaseCareOptions {
   database: Database;
-  logger: Logger;
-  closeTokens: (ids: string[]) => Promise<number>;
+  /** The wallet's own upkeep, run with the database's: expiry of tokens, old idempotency keys. */
+  jobs: readonly MaintenanceJob[];
 }
 
 const pingStatement = statement('ping', 'select 1', { readOnly: true });
+const pingTimeoutMs = 2_000;
 
-/** Slow statements, their plans, advice, the pool and upkeep: @dunlin/postgres as the wallet uses it. */
+/** Slow statements and their plans, advice, the pool's size and upkeep: @dunlin/postgres as the wallet uses it. */
 export class DatabaseCare {
   private readonly analyzer: QueryAnalyzer;
   private readonly plans: PlanCapture;
   private readonly history: SlowQueryHistory;
+  private readonly pool: PoolOptimizer;
+  private readonly maintainer: Maintainer;
 
   constructor(private readonly options: DatabaseCareOptions) {
-    this.analyzer = new QueryAnalyzer(options.database);
-    this.plans = new PlanCapture(options.database);
-    this.history = new SlowQueryHistory(options.database);
+    const { database } = options;
+    this.analyzer = new QueryAnalyzer(database);
+    this.plans = new PlanCapture(database);
+    this.history = new SlowQueryHistory(database);
+    this.pool = new PoolOptimizer(database);
+    this.maintainer = new Maintainer(database, options.jobs);
   }
 
-  /** Whether the database answers now. */
+  /** Whether the database answers now, within 2 s. */
   async isReachable(): Promise<boolean> {
     try {
-      await this.options.database.query(pingStatement, [], { timeoutMs: 2_000 });
+      await this.options.database.query(pingStatement, [], { timeoutMs: pingTimeoutMs });
       return true;
     } catch {
       // Whatever the reason, the answer to the question is no.
@@ -41,37 +53,40 @@ export class DatabaseCare {
     }
   }
 
+  /** The slowest recent statements of this process, newest first, with their plans in words where captured. */
   slowQueries(limit: number): SlowQuery[] {
     return this.options.database.slowQueries(limit);
+  }
+
+  /** What is known of one statement, and its slow executions; undefined for an unknown fingerprint. */
+  queryDetail(fingerprint: string): (StatementStatistics & { slowExecutions: SlowQuery[] }) | undefined {
+    const found = this.options.database.topQueries(1_000).find((one) => one.fingerprint === fingerprint);
+    if (found === undefined) return undefined;
+    return { ...found, slowExecutions: this.slowQueries(200).filter((one) => one.fingerprint === fingerprint) };
   }
 
   analyze(): Promise<QueryAnalysis> {
     return this.analyzer.analyze();
   }
 
-  queryDetail(fingerprint: string): unknown {
-    const found = this.options.database.topQueries(1_000).find((one) => one.fingerprint === fingerprint);
-    return found === undefined ? undefined : found;
+  optimizePool(options: PoolOptimizationOptions = {}): PoolOutcome {
+    return this.pool.optimizePool(options);
   }
 
-  optimizePool(_options: { apply?: boolean } = {}): Promise<unknown> {
-    return Promise.resolve(this.options.database.poolStatus());
+  maintain(): Promise<MaintenanceOutcome> {
+    return this.maintainer.performMaintenance();
   }
 
-  maintenanceRuns(): Promise<readonly unknown[]> {
-    return Promise.resolve([]);
+  maintenanceRuns(): Promise<MaintenanceRun[]> {
+    return this.maintainer.recentRuns();
   }
 
-  startSchedule(_seconds: number): () => void {
-    return () => {};
-  }
-
-  async maintain(): Promise<unknown> {
-    const ids = await readLapsedTokenIds(this.options.database, 0, 1000);
-    return this.options.closeTokens(ids);
+  startSchedule(intervalSeconds: number): void {
+    this.maintainer.start({ everyMs: intervalSeconds * 1000 });
   }
 
   async close(): Promise<void> {
+    await this.maintainer.stop();
     await this.plans.stop();
     await this.history.stop();
   }

@@ -1,10 +1,13 @@
 import type { CacheService } from '@dunlin/cache';
+import { responseCache } from '@dunlin/cache/fastify';
 import type { PerformanceMonitoringService } from '@dunlin/monitoring';
 import { performanceRoutes } from '@dunlin/monitoring/fastify';
 import type { Database } from '@dunlin/postgres';
 import type { FastifyInstance } from 'fastify';
 import type { AccessTokens } from '../accounts/access-tokens.js';
 import type { Accounts } from '../accounts/accounts.js';
+import { responsePolicies } from '../caching/response-policies.js';
+import type { WarmingOptions } from '../caching/warming.js';
 import { cachedPrincipals } from '../caching/wallet-cache.js';
 import type { Config } from '../config/config.js';
 import { toJwks } from '../keys/jwks.js';
@@ -15,15 +18,16 @@ import type { QueryOptimizationService } from '../queries/query-optimization-ser
 import type { TokenService } from '../tokens/token-service.js';
 import { adminMoneyRoutes } from './admin-money.routes.js';
 import { authRoutes } from './auth.routes.js';
-import { installAuthentication, type Authenticate } from './authentication.js';
+import { installAuthentication, principalIfAny, type Authenticate } from './authentication.js';
 import { installOpenApi } from './openapi.js';
+import { presentBalance } from './presentation.js';
 import { Problem } from './problem.js';
-import { publicKeyRoutes } from './public-keys.routes.js';
+import { defaultPage, presentPage, publicKeyRoutes } from './public-keys.routes.js';
 import { installRateLimits } from './rate-limit.js';
 import { bearer } from './schemas.js';
 import { tokenRoutes } from './tokens.routes.js';
 import { userRoutes } from './users.routes.js';
-import { walletRoutes } from './wallet.routes.js';
+import { secondsUntilNextExpiry, walletRoutes } from './wallet.routes.js';
 
 export interface RouteServices {
   config: Config;
@@ -38,38 +42,66 @@ export interface RouteServices {
   monitor: PerformanceMonitoringService;
 }
 
+/** What warming needs of the routes: the answers as they make them. */
+export type AnswersAhead = Pick<WarmingOptions, 'policies' | 'balanceAnswer' | 'publicKeysAnswer'>;
+
 /** Everything that the wallet answers, in the order of the contract. */
-export async function registerRoutes(app: FastifyInstance, services: RouteServices): Promise<void> {
+export async function registerRoutes(app: FastifyInstance, services: RouteServices): Promise<AnswersAhead> {
   const { config, accounts, accessTokens, cacheService, keyring, ledger, tokens, queries, database } = services;
   const authenticate = installAuthentication(app, {
     accessTokens,
     loadPrincipal: cachedPrincipals(cacheService, (userId) => accounts.principalState(userId)),
   });
   installRateLimits(app, config.rateLimit);
+  const policies = responsePolicies((request) => principalIfAny(request)?.id);
+  await app.register(responseCache, { cache: cacheService });
   await installOpenApi(app, '0.1.0');
 
   await app.register(authRoutes, { accounts, accessTokens });
   await app.register(userRoutes, { accounts, authenticate });
-  await app.register(walletRoutes, { authenticate, ledger, queries, policies: { balance: undefined, history: undefined } });
+  await app.register(walletRoutes, { authenticate, ledger, queries, policies });
   await app.register(adminMoneyRoutes, { authenticate, ledger });
   await app.register(tokenRoutes, { authenticate, tokens, queries });
+  const publicKeys = new PublicKeyDatabase(database);
   await app.register(publicKeyRoutes, {
-    publicKeys: new PublicKeyDatabase(database),
+    publicKeys,
     jwks: () => toJwks(keyring, Date.now()),
     authenticate,
+    policies,
   });
   await app.register(performanceRoutes, {
     monitor: services.monitor,
     authorize: operatorsOnly(authenticate),
     actor: (request) => request.principal.id,
-    problem: ({ status, code, detail, errors }) => new Problem(status, code, detail, errors === undefined ? {} : { errors: [...errors] }),
+    problem: ({ status, code, detail, errors }) =>
+      new Problem(status, code, detail, errors === undefined ? {} : { errors: [...errors] }),
     schemaExtras: { security: bearer },
     ...(config.metricsToken === undefined ? {} : { metricsToken: config.metricsToken }),
   });
+  return {
+    policies,
+    async balanceAnswer(userId) {
+      const balance = await queries.getUserBalance(userId);
+      const ttlSeconds = secondsUntilNextExpiry(balance);
+      return {
+        ...json(presentBalance(balance)),
+        version: Number(balance.version),
+        ...(ttlSeconds === null ? {} : { ttlSeconds }),
+      };
+    },
+    publicKeysAnswer: async () => json(presentPage(await publicKeys.page('0', defaultPage))),
+  };
 }
 
+const json = (content: unknown): { body: string; contentType: string } => ({
+  body: JSON.stringify(content),
+  contentType: 'application/json; charset=utf-8',
+});
+
 /** The same guard as a promise, for a plugin that knows nothing of the wallet. */
-function operatorsOnly(authenticate: Authenticate): (request: Parameters<ReturnType<Authenticate>>[0], reply: Parameters<ReturnType<Authenticate>>[1]) => Promise<void> {
+function operatorsOnly(
+  authenticate: Authenticate,
+): (request: Parameters<ReturnType<Authenticate>>[0], reply: Parameters<ReturnType<Authenticate>>[1]) => Promise<void> {
   const guard = authenticate('operator');
   return (request, reply) =>
     new Promise((resolve, reject) => {

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type, type Static } from 'typebox';
+import type { ResponsePolicies } from '../caching/response-policies.js';
 import type { JwksKey } from '../keys/jwks.js';
 import type { PublicKey, PublicKeyPage } from '../keys/public-keys.js';
 import { JwksSchema, PublicKeySchema } from './account-schemas.js';
@@ -16,9 +17,12 @@ export interface PublicKeyRoutesOptions {
   /** The issuer's set as it is now. */
   jwks(): { keys: JwksKey[] };
   authenticate: Authenticate;
+  policies: ResponsePolicies;
 }
 
 const largestPage = 1000;
+/** How many keys a page has unless the client asks for another number. */
+export const defaultPage = 500;
 /** How long clients may keep the issuer's set. A new key is published longer than this before it signs. */
 const jwksMaxAgeSeconds = 300;
 
@@ -31,7 +35,7 @@ const PageQuery = Type.Object(
         description: 'Only what changed after this version',
       }),
     ),
-    limit: Type.Integer({ minimum: 1, maximum: largestPage, default: 500 }),
+    limit: Type.Integer({ minimum: 1, maximum: largestPage, default: defaultPage }),
     cursor: Type.Optional(Type.String({ maxLength: 64, description: 'nextCursor of the page before' })),
   },
   closed,
@@ -46,12 +50,14 @@ const PageSchema = Type.Object({
 /** `GET /public-keys`, `GET /public-keys/:userId` and `GET /.well-known/jwks.json`. */
 export const publicKeyRoutes: FastifyPluginAsyncTypebox<PublicKeyRoutesOptions> = (app, options) => {
   const { publicKeys, jwks, authenticate } = options;
+  const config = { responseCache: options.policies.publicKeys };
   const tags = ['public keys'];
 
   app.get(
     '/public-keys',
     {
       onRequest: authenticate(),
+      config,
       schema: {
         summary: 'The public-key database, or what changed in it',
         tags,
@@ -62,12 +68,7 @@ export const publicKeyRoutes: FastifyPluginAsyncTypebox<PublicKeyRoutesOptions> 
     },
     async (request) => {
       const { since, limit, cursor } = request.query;
-      const page = await publicKeys.page(cursor === undefined ? String(since ?? 0) : readCursor(cursor), limit);
-      return {
-        version: Number(page.version),
-        keys: page.keys.map(presentKey),
-        ...(page.nextVersion === undefined ? {} : { nextCursor: writeCursor(page.nextVersion) }),
-      };
+      return presentPage(await publicKeys.page(cursor === undefined ? String(since ?? 0) : readCursor(cursor), limit));
     },
   );
 
@@ -75,6 +76,7 @@ export const publicKeyRoutes: FastifyPluginAsyncTypebox<PublicKeyRoutesOptions> 
     '/public-keys/:userId',
     {
       onRequest: authenticate(),
+      config,
       schema: {
         summary: 'The keys of one user, newest first',
         tags,
@@ -100,6 +102,15 @@ export const publicKeyRoutes: FastifyPluginAsyncTypebox<PublicKeyRoutesOptions> 
   );
   return Promise.resolve();
 };
+
+/** A page as it is answered; also what is warmed. */
+export function presentPage(page: PublicKeyPage): Static<typeof PageSchema> {
+  return {
+    version: Number(page.version),
+    keys: page.keys.map(presentKey),
+    ...(page.nextVersion === undefined ? {} : { nextCursor: writeCursor(page.nextVersion) }),
+  };
+}
 
 function presentKey(key: PublicKey): Static<typeof PublicKeySchema> {
   const { createdAt, revokedAt, ...rest } = key;

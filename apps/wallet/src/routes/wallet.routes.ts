@@ -1,9 +1,11 @@
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import type { Static } from 'typebox';
+import type { ResponsePolicies } from '../caching/response-policies.js';
 import type { Ledger } from '../ledger/ledger.js';
 import { parseAmount, type AmountMinor } from '../ledger/money.js';
 import type { Operation } from '../ledger/operation.js';
+import type { UserBalance } from '../queries/balance.js';
 import type { HistoryOptions } from '../queries/history-options.js';
 import type { QueryOptimizationService } from '../queries/query-optimization-service.js';
 import type { Authenticate } from './authentication.js';
@@ -11,7 +13,6 @@ import { markReplayed, readIdempotency } from './idempotency.js';
 import { presentBalance, presentTransaction } from './presentation.js';
 import { Problem } from './problem.js';
 import { refusalProblem } from './refusals.js';
-import type { ResponsePolicies } from './response-policies.js';
 import {
   Amount,
   BalanceSchema,
@@ -86,9 +87,8 @@ export const walletRoutes: FastifyPluginAsyncTypebox<WalletRoutesOptions> = asyn
     },
     async (request, reply) => {
       const balance = await queries.getUserBalance(request.principal.id);
-      // The answer tells of tokens that expire: a kept copy ends, at the latest, with the first of them.
-      if (balance.nextExpiryAt !== null)
-        reply.cacheTtlSeconds = (balance.nextExpiryAt.getTime() - balance.asOf.getTime()) / 1000;
+      reply.cacheVersion = Number(balance.version);
+      reply.cacheTtlSeconds = secondsUntilNextExpiry(balance);
       return presentBalance(balance);
     },
   );
@@ -168,6 +168,11 @@ export const walletRoutes: FastifyPluginAsyncTypebox<WalletRoutesOptions> = asyn
     },
   );
 };
+
+/** The answer tells of tokens that expire: a kept copy ends, at the latest, with the first of them. */
+export function secondsUntilNextExpiry({ nextExpiryAt, asOf }: UserBalance): number | null {
+  return nextExpiryAt === null ? null : (nextExpiryAt.getTime() - asOf.getTime()) / 1000;
+}
 
 /** The schema has checked the form already; this only turns it into a number. */
 export function readAmount(text: string): AmountMinor {
