@@ -2,8 +2,10 @@ import { DatabaseError } from '@dunlin/postgres';
 import { v7 as uuidv7 } from 'uuid';
 import { parseDeviceJwk, type Ed25519PublicJwk } from '../keys/jwk.js';
 import type { TransactionalDatabase } from '../keys/queryable.js';
+import { addDevice, revokeDevice, type DeviceAddition } from './devices.js';
 import { parseEmail } from './email.js';
 import { parsePassword, type Passwords } from './passwords.js';
+import { changeStanding, type StandingChange, type StandingOutcome } from './standing.js';
 import type { PrincipalState, Role, User } from './user.js';
 import {
   findByEmail,
@@ -102,6 +104,21 @@ export class Accounts {
   /** What decides whether a valid token is still honoured. Undefined for an unknown id. One query by primary key. */
   principalState(userId: string): Promise<PrincipalState | undefined> {
     return findPrincipalState(this.database, userId);
+  }
+
+  /** Freezes, unfreezes or deactivates a user. Holds for money at once, and for tokens as soon as caches have heard of it. */
+  changeStanding(change: StandingChange, userId: string, operatorId: string): Promise<StandingOutcome> {
+    return changeStanding(this.database, change, userId, operatorId);
+  }
+
+  /** `devicePublicKey` is untrusted: whatever the client sent. */
+  addDevice(userId: string, devicePublicKey: unknown): Promise<DeviceAddition> {
+    return addDevice(this.database, userId, devicePublicKey);
+  }
+
+  /** False when the user never held this key. */
+  revokeDevice(userId: string, keyId: string): Promise<boolean> {
+    return revokeDevice(this.database, userId, keyId);
   }
 
   private async insert(user: NewUser): Promise<RegistrationOutcome> {

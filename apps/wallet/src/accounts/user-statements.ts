@@ -21,17 +21,21 @@ export interface StoredProfile extends User {
   deviceJwk: Ed25519PublicJwk | null;
 }
 
-const insert = statement(
-  'user_insert',
-  `with new_user as (
+const newUser = `with new_user as (
      insert into users (id, email, password_hash, role) values ($1, $2, $3, $4)
      on conflict ((lower(email))) do nothing
      returning id, created_at
    ), new_account as (
      insert into accounts (id, kind, currency) select id, 'user', $5 from new_user
-   ), new_key as (
-     insert into public_keys (id, type, user_id, jwk)
-     select $6, 'user', id, $7::jsonb from new_user where $6::text is not null
+   )`;
+
+const insert = statement('user_insert', `${newUser} select created_at as "createdAt" from new_user`);
+
+/** A statement of its own: an insert of no key would still tell every instance that the public keys have changed. */
+const insertWithDevice = statement(
+  'user_insert_with_device',
+  `${newUser}, new_key as (
+     insert into public_keys (id, type, user_id, jwk) select $6, 'user', id, $7::jsonb from new_user
    )
    select created_at as "createdAt" from new_user`,
 );
@@ -72,16 +76,15 @@ const replaceHash = statement(
  * when the address is taken; a device key that another user holds is refused by `public_keys_pkey`.
  */
 export async function insertUser(database: Queryable, user: NewUser): Promise<{ createdAt: Date } | undefined> {
-  const { device } = user;
-  const { rows } = await database.query<{ createdAt: Date }>(insert, [
-    user.id,
-    user.email,
-    user.passwordHash,
-    user.role,
-    user.currency,
-    device?.thumbprint ?? null,
-    device === undefined ? null : JSON.stringify(device.jwk),
-  ]);
+  const { id, email, passwordHash, role, currency, device } = user;
+  const values = [id, email, passwordHash, role, currency];
+  const { rows } = await (device === undefined
+    ? database.query<{ createdAt: Date }>(insert, values)
+    : database.query<{ createdAt: Date }>(insertWithDevice, [
+        ...values,
+        device.thumbprint,
+        JSON.stringify(device.jwk),
+      ]));
   return rows[0];
 }
 

@@ -39,6 +39,23 @@ export const ProfileSchema = Type.Object(
   { title: 'Profile' },
 );
 
+export const DeviceKeySchema = Type.Object(
+  { id: Type.String({ description: 'RFC 7638 thumbprint' }), jwk: Ed25519Jwk, createdAt: Time },
+  { title: 'DeviceKey' },
+);
+
+export const StandingSchema = Type.Object(
+  {
+    id: Id,
+    email: Type.String(),
+    role: RoleSchema,
+    isActive: Type.Boolean(),
+    frozenAt: Type.Union([Time, Type.Null()]),
+    createdAt: Time,
+  },
+  { title: 'Standing' },
+);
+
 export const PublicKeySchema = Type.Object(
   {
     id: Type.String({ description: 'RFC 7638 thumbprint' }),
