@@ -9,7 +9,7 @@ import { withEvidence } from './alert-evidence.js';
 import { builtInRules } from './built-in-rules.js';
 import { MemoryAlertStore } from './memory-alert-store.js';
 import { Notifier, type ChannelTestOutcome } from './notifier.js';
-import { judge, RULE_METRICS, type AlertRule } from './rule.js';
+import { judge, RULE_METRICS, type AlertRule, type MetricReading } from './rule.js';
 import { MAX_RULES, parseRule, toAlertRule, type RuleDefinition } from './rule-definition.js';
 import { SharedAlerts } from './shared-alerts.js';
 import { effectiveThresholds, parseThresholdPatch, type ThresholdPatch, type Thresholds } from './thresholds.js';
@@ -174,12 +174,18 @@ export class AlertDesk {
       if (await this.shared.sync()) this.#parts.onChanged();
       let changed = false;
       for (const rule of this.rules()) {
-        const transition = await this.shared.judged(rule, judge(rule, this.#parts.figures.readMetric(rule)));
+        const transition = await this.shared.judged(rule, judge(rule, this.#read(rule)));
         changed ||= transition.kind !== 'none';
       }
       if (changed) this.#parts.onChanged();
       await this.#prune();
     });
+  }
+
+  #read(rule: AlertRule): MetricReading | undefined {
+    if (rule.metric !== 'monitoring.deadChannels') return this.#parts.figures.readMetric(rule);
+    const dead = this.notifier.status().filter((channel) => channel.dead);
+    return { value: dead.length, samples: Infinity };
   }
 
   async #prune(): Promise<void> {

@@ -4,7 +4,21 @@ import type { Thresholds } from './thresholds.js';
 /** A value must come back this far below (or above) its threshold before its alert ends, in parts of the threshold. */
 const HYSTERESIS = 0.1;
 
-/** The six rules of every service. `forMs` is the time that a condition must hold; a slow statement is an event and is reported at once. */
+/** A channel that could not deliver is itself told, by the channels that can. It ends with the next delivery that succeeds. */
+const DEAD_CHANNELS: AlertRule = {
+  type: 'rule:alert-channels',
+  title: 'Alert channels that cannot deliver',
+  metric: 'monitoring.deadChannels',
+  comparison: 'above',
+  threshold: 0,
+  clearBound: 0,
+  windowSeconds: 60,
+  forMs: 0,
+  minSamples: 1,
+  severity: 'high',
+};
+
+/** The rules of every service: the six, and one that watches the channels. `forMs` is the time that a condition must hold; a slow statement is an event and is reported at once. */
 export function builtInRules(thresholds: Thresholds, forMs: number): AlertRule[] {
   const above = (threshold: number): Pick<AlertRule, 'comparison' | 'threshold' | 'clearBound' | 'windowSeconds'> => ({
     comparison: 'above',
@@ -65,5 +79,6 @@ export function builtInRules(thresholds: Thresholds, forMs: number): AlertRule[]
       forMs: 0,
       minSamples: 1,
     },
+    DEAD_CHANNELS,
   ];
 }

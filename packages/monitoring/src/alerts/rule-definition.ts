@@ -20,7 +20,7 @@ export interface RuleDefinition {
   severity?: Severity;
 }
 
-const NAME = /^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
+const NAME = /^(?!alert-channels$|channel-test$)[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
 const FIELDS = new Set([
   'name', 'metric', 'endpoint', 'comparison', 'threshold', 'clearBound', 'windowSeconds', 'forSeconds', 'minSamples', 'severity',
 ]); // prettier-ignore
@@ -36,7 +36,12 @@ const finite =
     typeof value === 'number' && value >= low && value <= high;
 
 const CHECKS: readonly Check[] = [
-  ['name', (v) => typeof v === 'string' && NAME.test(v), 'must be 1 to 64 small letters, digits and dashes', true],
+  [
+    'name',
+    (v) => typeof v === 'string' && NAME.test(v),
+    'must be 1 to 64 small letters, digits and dashes, and none of alert-channels and channel-test',
+    true,
+  ],
   [
     'metric',
     (v) => typeof v === 'string' && Object.hasOwn(RULE_METRICS, v),

@@ -24,6 +24,7 @@ export const RULE_METRICS = Object.freeze({
   'database.slowestQueryMs': 'ms',
   'cache.hitRate': '%',
   'cache.evictionRate': '%',
+  'monitoring.deadChannels': 'channels',
 } as const);
 
 export type RuleMetric = keyof typeof RULE_METRICS;

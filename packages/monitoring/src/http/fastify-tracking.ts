@@ -1,24 +1,27 @@
-import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { methodLabel, UNMATCHED_ROUTE } from '../metrics/endpoint-registry.js';
 import type { PerformanceMonitoringService } from '../performance-monitoring-service.js';
-import { saneCorrelationId } from '../tracing/identifiers.js';
-import { RequestRecord, runInRequest } from '../tracing/request-record.js';
-import { parseTraceParent } from '../tracing/traceparent.js';
+import { runInRequest, type RequestRecord } from '../tracing/request-record.js';
+import { beginRequest, noteOutcome } from './begin-request.js';
 import { RequestCompletion } from './request-completion.js';
 
 export interface RequestTrackingOptions {
   monitor: PerformanceMonitoringService;
 }
 
-const RECORD = Symbol('dunlin.request');
-const COMPLETION = Symbol('dunlin.completion');
+/** What is kept beside a response until its request has ended. */
+interface Tracking {
+  readonly record: RequestRecord;
+  readonly reply: FastifyReply;
+  readonly completion: RequestCompletion;
+  ended: boolean;
+}
+
+const TRACKING = Symbol('dunlin.tracking');
 
 interface TrackedResponse extends ServerResponse {
-  [RECORD]?: RequestRecord | undefined;
-  [COMPLETION]?: RequestCompletion;
+  [TRACKING]?: Tracking;
 }
 
 /**
@@ -34,8 +37,7 @@ export const requestTracking = fp<RequestTrackingOptions>(
       const record = begin(request, reply, monitor);
       completion.begin(record);
       const response = reply.raw as TrackedResponse;
-      response[RECORD] = record;
-      response[COMPLETION] = completion;
+      response[TRACKING] = { record, reply, completion, ended: false };
       // "close" comes after a complete answer as well as after a client that went away; only then is it sure that it ended.
       response.once('close', onClose);
       runInRequest(record, next);
@@ -57,23 +59,13 @@ export const requestTracking = fp<RequestTrackingOptions>(
 
 /** The record of a Fastify request, for code that has the reply at hand. */
 export function requestRecordOf(reply: FastifyReply): RequestRecord | undefined {
-  return (reply.raw as TrackedResponse)[RECORD];
+  return (reply.raw as TrackedResponse)[TRACKING]?.record;
 }
 
 function begin(request: FastifyRequest, reply: FastifyReply, monitor: PerformanceMonitoringService): RequestRecord {
-  const { clock } = monitor.options;
-  const { headers } = request.raw;
-  const correlationId = saneCorrelationId(headers['x-correlation-id']) ?? randomUUID();
-  const parent = headers.traceparent === undefined ? undefined : parseTraceParent(headers.traceparent);
-  const record = new RequestRecord(
-    methodLabel(request.method),
-    correlationId,
-    parent,
-    clock.monotonicMs(),
-    clock.wallMs(),
-  );
-  record.route = request.routeOptions.url ?? UNMATCHED_ROUTE;
-  reply.header('x-correlation-id', correlationId);
+  const record = beginRequest(request.raw, monitor);
+  record.route = request.routeOptions.url ?? record.route;
+  reply.header('x-correlation-id', record.correlationId);
   reply.header('traceparent', record.traceparent);
   return record;
 }
@@ -93,16 +85,12 @@ function onClose(this: ServerResponse): void {
   finish(this as TrackedResponse, !this.writableFinished);
 }
 
+/** Whichever of "response sent" and "closed" comes first ends the request; the other finds nothing to do. */
 function finish(response: TrackedResponse, aborted: boolean): void {
-  const record = response[RECORD];
-  if (record === undefined) return;
-  // Whichever of "response sent" and "closed" comes first ends the request; the other finds nothing to do.
-  response[RECORD] = undefined;
-  record.aborted = aborted;
-  record.statusCode = response.headersSent ? response.statusCode : 0;
-  const type = response.getHeader('content-type');
-  record.streaming = typeof type === 'string' && type.startsWith('text/event-stream');
-  const length = Number(response.getHeader('content-length'));
-  record.bytesOut = Number.isFinite(length) ? length : 0;
-  response[COMPLETION]?.end(record);
+  const tracking = response[TRACKING];
+  if (tracking === undefined || tracking.ended) return;
+  tracking.ended = true;
+  const { record, reply, completion } = tracking;
+  noteOutcome(record, response, aborted, (name) => reply.getHeader(name) ?? response.getHeader(name));
+  completion.end(record);
 }
