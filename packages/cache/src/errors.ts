@@ -3,7 +3,6 @@ export type CacheErrorCode =
   | 'cache_option_invalid'
   | 'cache_value_unsupported'
   | 'cache_key_invalid'
-  | 'cache_closed'
   | 'redis_unavailable'
   | 'redis_reply_unexpected';
 
