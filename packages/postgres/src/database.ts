@@ -1,3 +1,4 @@
+import { pause } from './clock.js';
 import { DatabaseError } from './errors.js';
 import { execute } from './execution.js';
 import { Listener, type ListenOptions } from './listener.js';
@@ -209,7 +210,12 @@ export class Database {
     await this.#listener.close();
     await this.#gate.close(CLOSE_PATIENCE_MS);
     if (this.#options.borrowedPool !== undefined) return;
-    await this.#pool.end();
+    // The driver's pool waits for its last client without a limit; a statement that outlived our patience must not hold us.
+    const ended = this.#pool.end().then(() => true);
+    const { clock, logger } = this.#options;
+    if (!(await Promise.race([ended, pause(clock, GOODBYE_PATIENCE_MS).then(() => false)]))) {
+      logger.warn({ active: this.#gate.active }, 'the connection pool was left while statements were still under way');
+    }
     await this.#gate.sessionsEnded(GOODBYE_PATIENCE_MS);
   }
 

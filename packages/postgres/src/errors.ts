@@ -12,16 +12,18 @@
  * - `rejected`: PostgreSQL refused the statement; `code` is its SQLSTATE.
  * - `closed`: the database object was closed by its owner.
  */
-export type DatabaseErrorKind =
-  | 'unavailable'
-  | 'pool_exhausted'
-  | 'timeout'
-  | 'cancelled'
-  | 'retries_exhausted'
-  | 'outcome_unknown'
-  | 'rolled_back'
-  | 'rejected'
-  | 'closed';
+export const DATABASE_ERROR_KINDS = [
+  'unavailable',
+  'pool_exhausted',
+  'timeout',
+  'cancelled',
+  'retries_exhausted',
+  'outcome_unknown',
+  'rolled_back',
+  'rejected',
+  'closed',
+] as const;
+export type DatabaseErrorKind = (typeof DATABASE_ERROR_KINDS)[number];
 
 /** Names that PostgreSQL sends along with an error; none of them is a value. */
 export interface ErrorOrigin {

@@ -4,7 +4,7 @@ export { Transaction, type Hook, type QueryOptions, type Rows } from './transact
 export type { TransactionOptions } from './transaction-attempts.js';
 export type { ConnectionParameters, DatabaseOptions } from './options.js';
 export type { ListenOptions } from './listener.js';
-export { DatabaseError, OptionError, type DatabaseErrorKind } from './errors.js';
+export { DATABASE_ERROR_KINDS, DatabaseError, OptionError, type DatabaseErrorKind } from './errors.js';
 export type { Clock } from './clock.js';
 export type { Logger } from './logger.js';
 export type { PoolClientLike, PoolLike } from './pool/pool-like.js';
