@@ -13,10 +13,10 @@ import { Warming } from './caching/warming.js';
 import { announceCommit, announceUnknownOutcome, createWalletCache } from './caching/wallet-cache.js';
 import type { Config } from './config/config.js';
 import { createHttpServer } from './http-server.js';
-import { loadKeyring } from './keys/keyring.js';
+import { loadKeyring, type Keyring } from './keys/keyring.js';
 import { openMasterKey } from './keys/open-master-key.js';
 import { Ledger } from './ledger/ledger.js';
-import { idempotencySweepJob, tokenExpiryJob } from './ledger/upkeep.js';
+import { idempotencySweepJob, tokenExpiryJob } from './queries/upkeep-jobs.js';
 import { openSystemAccounts } from './ledger/system-accounts.js';
 import { Lifecycle } from './lifecycle.js';
 import { createLogger } from './logger.js';
@@ -26,7 +26,8 @@ import { cacheSource, recordCacheCall } from './observing/cache-source.js';
 import { databaseSource } from './observing/database-source.js';
 import { DatabaseCare } from './queries/database-care.js';
 import { QueryOptimizationService } from './queries/query-optimization-service.js';
-import { registerRoutes } from './routes/index.js';
+import { StartError } from './process/start-error.js';
+import { registerRoutes, type RouteServices } from './routes/index.js';
 import { TokenService } from './tokens/token-service.js';
 
 export interface AppOptions {
@@ -36,6 +37,9 @@ export interface AppOptions {
   /** JSON lines on standard output when left out. */
   logger?: Logger;
 }
+
+/** An operator is there, one way or another. */
+type OperatorReady = Exclude<OperatorOutcome, { kind: 'refused' }>;
 
 /** The running wallet: its services by the names that they are known by, and how it starts and ends. */
 export interface App {
@@ -54,30 +58,42 @@ export interface App {
 }
 
 /** Builds the whole wallet and wires it; nothing listens yet. What fails here leaves nothing open. */
-export async function buildApp(options: AppOptions): Promise<App> {
-  const logger = options.logger ?? createLogger(options.config.logLevel);
-  const lifecycle = new Lifecycle();
-  const close = (): Promise<void> =>
-    lifecycle.close((name, error) => logger.error({ err: error, part: name }, 'A part could not be closed'));
+export async function buildApp({
+  config,
+  databaseUrl,
+  logger = createLogger(config.logLevel),
+}: AppOptions): Promise<App> {
+  const lifecycle = new Lifecycle((part, error) => logger.error({ err: error, part }, 'A part could not be closed'));
   try {
-    return await assemble(options.config, options.databaseUrl, logger, lifecycle, close);
+    const database = await openDatabase(config, databaseUrl, logger, lifecycle);
+    const access = await openAccess(config, database);
+    const cacheService = await openCache(config, database, logger, lifecycle);
+    const money = openMoney(config, database, access.keyring, cacheService);
+    const queries = openQueries(config, database, money.ledger, lifecycle);
+    const monitor = await openMonitor(config, database, cacheService, queries.care, logger, lifecycle);
+    const services = { ...access, ...money, ...queries, config, database, cacheService, monitor };
+    const http = await openDoors(services, logger, lifecycle);
+    return {
+      cacheService,
+      queryOptimizationService: queries.queries,
+      performanceMonitoringService: monitor,
+      ledger: money.ledger,
+      database,
+      http,
+      ...listening(http, config, access.operator),
+      close: () => lifecycle.close(),
+    };
   } catch (error) {
-    await close();
+    await lifecycle.close();
     throw error;
   }
 }
 
-async function assemble(
-  config: Config,
-  databaseUrl: string,
-  logger: Logger,
-  lifecycle: Lifecycle,
-  close: () => Promise<void>,
-): Promise<App> {
-  // The database, with the schema that this version needs.
-  await migrate(databaseUrl, { logger });
+/** The database, with the schema that this version needs. */
+async function openDatabase(config: Config, url: string, logger: Logger, lifecycle: Lifecycle): Promise<Database> {
+  await migrate(url, { logger });
   const database = new Database({
-    connectionString: databaseUrl,
+    connectionString: url,
     poolSize: config.pool.size,
     statementTimeoutMs: config.pool.statementTimeoutMs,
     applicationName: 'dunlin-wallet',
@@ -86,19 +102,30 @@ async function assemble(
   });
   lifecycle.onClose('database', () => database.close());
   await openSystemAccounts(database, config.currency);
+  return database;
+}
 
-  // Who may use it, and the keys that prove it.
+/** Who may use the wallet, and the keys that prove it. */
+async function openAccess(config: Config, database: Database) {
   const keyring = await loadKeyring(database, await openMasterKey(config.masterKey, config.dataFolder));
-  const passwords = new Passwords();
-  const accounts = new Accounts(database, passwords, { currency: config.currency });
+  const accounts = new Accounts(database, new Passwords(), { currency: config.currency });
   const operator = await ensureOperator(database, accounts, config.operator);
+  if (operator.kind === 'refused') throw new StartError(operator.reason);
   const accessTokens = new AccessTokens({
     signingKey: keyring.accessTokenKey,
     verifyingKeys: keyring.accessTokenKeys,
     lifetimeSeconds: config.accessTokenTtlSeconds,
   });
+  return { keyring, accounts, accessTokens, operator };
+}
 
-  // The cache, which hangs on the database's commits.
+/** The cache, which hangs on the database's commits. */
+async function openCache(
+  config: Config,
+  database: Database,
+  logger: Logger,
+  lifecycle: Lifecycle,
+): Promise<CacheService> {
   const cacheService = createWalletCache({
     database,
     redis: redisConnection(config.redis),
@@ -109,8 +136,11 @@ async function assemble(
   });
   lifecycle.onClose('cache', () => cacheService.disconnect());
   await cacheService.connect();
+  return cacheService;
+}
 
-  // Money: what a commit changed is told to every instance before anybody is answered.
+/** Money: what a commit changed is told to every instance before anybody is answered. */
+function openMoney(config: Config, database: Database, keyring: Keyring, cacheService: CacheService) {
   const ledger = new Ledger({
     database,
     currency: config.currency,
@@ -118,22 +148,29 @@ async function assemble(
     afterCommit: (commit) => announceCommit(cacheService, commit),
     afterUnknownOutcome: (accountIds) => void announceUnknownOutcome(cacheService, accountIds),
   });
-  const tokens = new TokenService({ database, ledger, keyring, ...config.tokens });
+  return { ledger, tokens: new TokenService({ database, ledger, keyring, ...config.tokens }) };
+}
 
-  // Reads, and the care for the database that they run on.
-  const care = new DatabaseCare({
-    database,
-    jobs: [tokenExpiryJob(database, ledger), idempotencySweepJob(database, config.idempotencyTtlSeconds)],
-  });
+/** Reads, and the care for the database that they run on. */
+function openQueries(config: Config, database: Database, ledger: Ledger, lifecycle: Lifecycle) {
+  const jobs = [tokenExpiryJob(database, ledger), idempotencySweepJob(database, config.idempotencyTtlSeconds)];
+  const care = new DatabaseCare({ database, jobs });
   lifecycle.onClose('upkeep', () => care.close());
-  const queryOptimizationService = new QueryOptimizationService({
-    database,
-    closeTokens: (ids, status) => ledger.closeTokens(ids, status),
-    care,
-  });
+  care.startSchedule(config.maintenanceIntervalSeconds);
+  const closeTokens = (ids: readonly string[], status: string): Promise<number> => ledger.closeTokens(ids, status);
+  return { care, queries: new QueryOptimizationService({ database, closeTokens, care }) };
+}
 
-  // What it costs and how it fares.
-  const performanceMonitoringService = new PerformanceMonitoringService({
+/** What the wallet costs and how it fares. */
+async function openMonitor(
+  config: Config,
+  database: Database,
+  cacheService: CacheService,
+  care: DatabaseCare,
+  logger: Logger,
+  lifecycle: Lifecycle,
+): Promise<PerformanceMonitoringService> {
+  const monitor = new PerformanceMonitoringService({
     database: databaseSource(database, care),
     cache: cacheSource(cacheService),
     thresholds: config.thresholds,
@@ -144,50 +181,40 @@ async function assemble(
     instanceId: cacheService.instanceId,
     logger,
   });
-  lifecycle.onClose('monitoring', () => performanceMonitoringService.stopMonitoring());
-  await performanceMonitoringService.startMonitoring();
+  lifecycle.onClose('monitoring', () => monitor.stopMonitoring());
+  await monitor.startMonitoring();
+  return monitor;
+}
 
-  // The doors.
+/** The doors, and the cache warm behind them. */
+async function openDoors(services: RouteServices, logger: Logger, lifecycle: Lifecycle): Promise<FastifyInstance> {
+  const { config, cacheService, database, monitor } = services;
   const http = await createHttpServer(logger);
   lifecycle.onClose('http', () => http.close());
-  await http.register(requestTracking, { monitor: performanceMonitoringService });
-  const answersAhead = await registerRoutes(http, {
-    config,
-    accounts,
-    accessTokens,
-    keyring,
-    ledger,
-    tokens,
-    database,
-    cacheService,
-    queries: queryOptimizationService,
-    monitor: performanceMonitoringService,
-  });
-
-  // What goes on by itself.
-  care.startSchedule(config.maintenanceIntervalSeconds);
+  await http.register(requestTracking, { monitor });
+  const answersAhead = await registerRoutes(http, services);
   const warming = new Warming({ cacheService, database, logger, ...answersAhead, ...config.warming });
   lifecycle.onClose('warming', () => warming.stop());
   warming.start();
+  return http;
+}
 
+function listening(
+  http: FastifyInstance,
+  config: Config,
+  operator: OperatorReady,
+): Pick<App, 'listen' | 'announcement'> {
   let url = `http://${config.http.host}:${config.http.port}`;
   return {
-    cacheService,
-    queryOptimizationService,
-    performanceMonitoringService,
-    ledger,
-    database,
-    http,
     async listen() {
       url = await http.listen({ host: config.http.host, port: config.http.port });
       return { url };
     },
-    close,
     announcement: () => announcement(url, config, operator),
   };
 }
 
-function announcement(url: string, config: Config, operator: OperatorOutcome): string[] {
+function announcement(url: string, config: Config, operator: OperatorReady): string[] {
   const lines = [
     '',
     `  Dunlin is ready at ${url}`,
@@ -208,9 +235,6 @@ function announcement(url: string, config: Config, operator: OperatorOutcome): s
       break;
     case 'present':
       lines.push('  Operator          as before: POST /auth/login with its address and password');
-      break;
-    case 'refused':
-      lines.push(`  Operator          not made: ${operator.reason}`);
       break;
   }
   return [...lines, ''];

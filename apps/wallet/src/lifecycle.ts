@@ -3,22 +3,24 @@ export class Lifecycle {
   private readonly closers: { name: string; close: () => Promise<unknown> | void }[] = [];
   private closing: Promise<void> | undefined;
 
+  constructor(private readonly onError: (name: string, error: unknown) => void) {}
+
   onClose(name: string, close: () => Promise<unknown> | void): void {
     this.closers.push({ name, close });
   }
 
   /** Closes everything, the last opened first; may be called twice. One that fails does not keep the others open. */
-  close(onError: (name: string, error: unknown) => void): Promise<void> {
-    this.closing ??= this.closeAll(onError);
+  close(): Promise<void> {
+    this.closing ??= this.closeAll();
     return this.closing;
   }
 
-  private async closeAll(onError: (name: string, error: unknown) => void): Promise<void> {
+  private async closeAll(): Promise<void> {
     for (const { name, close } of this.closers.reverse()) {
       try {
         await close();
       } catch (error) {
-        onError(name, error);
+        this.onError(name, error);
       }
     }
   }

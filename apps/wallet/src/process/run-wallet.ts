@@ -2,7 +2,9 @@ import { EmbeddedError } from '@dunlin/embedded';
 import { ConfigError } from '../config/config-error.js';
 import { loadConfig, type Config } from '../config/config.js';
 import type { EnvironmentVariables } from '../config/environment.js';
+import { KeyringError } from '../keys/keyring.js';
 import { MasterKeyError } from '../keys/master-key.js';
+import { LedgerSetupError } from '../ledger/errors.js';
 import { openDatabase } from './open-database.js';
 import { Shutdown } from './shutdown.js';
 import { StartError } from './start-error.js';
@@ -114,7 +116,9 @@ function explain(error: unknown): string {
     error instanceof ConfigError ||
     error instanceof StartError ||
     error instanceof EmbeddedError ||
-    error instanceof MasterKeyError;
+    error instanceof MasterKeyError ||
+    error instanceof KeyringError ||
+    error instanceof LedgerSetupError;
   if (isForTheReader) return error.message;
   return `The wallet could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
 }

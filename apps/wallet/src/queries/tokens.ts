@@ -81,11 +81,7 @@ export async function readLapsedTokenIds(database: Queryable, graceSeconds: numb
   return rows.map((row) => row.id);
 }
 
-async function readTokens(
-  database: Queryable,
-  statement: { name: string; text: string },
-  values: unknown[],
-): Promise<StoredToken[]> {
+async function readTokens(database: Queryable, statement: Statement, values: unknown[]): Promise<StoredToken[]> {
   const { rows } = await database.query<TokenRow>(statement, values);
   return rows.map((row) => ({
     id: row.id,

@@ -10,7 +10,8 @@ export async function installOpenApi(app: FastifyInstance, version: string): Pro
       info: {
         title: 'Dunlin',
         version,
-        description: 'A wallet with offline tokens. Money is a string of integer minor units; errors are problem+json (RFC 9457).',
+        description:
+          'A wallet with offline tokens. Money is a string of integer minor units; errors are problem+json (RFC 9457).',
       },
       components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
       tags: [

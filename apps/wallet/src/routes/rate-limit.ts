@@ -28,7 +28,8 @@ interface Limit {
 export function installRateLimits(app: FastifyInstance, limits: RateLimits): void {
   if (limits.max === 0) return;
   const general = createLimit('default', limits.max, limits.windowSeconds);
-  const auth = limits.authMax === 0 ? undefined : createLimit('auth', Math.min(limits.max, limits.authMax), limits.windowSeconds);
+  const auth =
+    limits.authMax === 0 ? undefined : createLimit('auth', Math.min(limits.max, limits.authMax), limits.windowSeconds);
   app.addHook('preParsing', async (request, reply) => {
     const kind = request.routeOptions.config.limit;
     const limit = kind === 'none' ? undefined : kind === 'auth' ? auth : general;
@@ -37,7 +38,11 @@ export function installRateLimits(app: FastifyInstance, limits: RateLimits): voi
 }
 
 function createLimit(name: string, points: number, duration: number): Limit {
-  return { name, limiter: new RateLimiterMemory({ points, duration, keyPrefix: name }), policy: `"${name}";q=${points};w=${duration}` };
+  return {
+    name,
+    limiter: new RateLimiterMemory({ points, duration, keyPrefix: name }),
+    policy: `"${name}";q=${points};w=${duration}`,
+  };
 }
 
 async function count(limit: Limit, request: FastifyRequest, reply: FastifyReply): Promise<void> {
@@ -50,6 +55,8 @@ async function count(limit: Limit, request: FastifyRequest, reply: FastifyReply)
   reply.header('ratelimit-policy', limit.policy);
   reply.header('ratelimit', `"${limit.name}";r=${standing.remainingPoints};t=${resetSeconds}`);
   if (standing.consumedPoints > limit.limiter.points) {
-    throw new Problem(429, 'rate_limited', 'Too many requests; wait and try again.', { retryAfterSeconds: resetSeconds });
+    throw new Problem(429, 'rate_limited', 'Too many requests; wait and try again.', {
+      retryAfterSeconds: resetSeconds,
+    });
   }
 }

@@ -24,7 +24,8 @@ export const TransactionTypeSchema = words(transactionTypes);
 export const TransactionStatusSchema = words(transactionStatuses);
 export const TokenStatusSchema = words(tokenStatuses);
 
-export const nullable = <Schema extends TSchema>(schema: Schema): TUnion<[Schema, TNull]> => Type.Union([schema, Type.Null()]);
+export const nullable = <Schema extends TSchema>(schema: Schema): TUnion<[Schema, TNull]> =>
+  Type.Union([schema, Type.Null()]);
 
 export const TransactionSchema = Type.Object(
   {

@@ -9,6 +9,7 @@ import {
 } from '../tokens/token-service.js';
 import { maxTokenLength } from '../tokens/token-signature.js';
 import type { Authenticate } from './authentication.js';
+import type { TypedApp } from './typed-app.js';
 import { markReplayed, readIdempotency } from './idempotency.js';
 import { presentToken, presentTransaction } from './presentation.js';
 import { Problem } from './problem.js';
@@ -68,16 +69,18 @@ const ValidationSchema = Type.Object({
 });
 
 /** Buying, listing, checking and redeeming offline tokens. */
-export const tokenRoutes: FastifyPluginAsyncTypebox<TokenRoutesOptions> = async (
-  app,
-  { authenticate, tokens, queries },
-) => {
-  const onRequest = authenticate('user', 'operator');
+export const tokenRoutes: FastifyPluginAsyncTypebox<TokenRoutesOptions> = async (app, options) => {
+  purchaseRoute(app, options);
+  listRoute(app, options);
+  validateRoute(app, options);
+  redeemRoute(app, options);
+};
 
+function purchaseRoute(app: TypedApp, { authenticate, tokens }: TokenRoutesOptions): void {
   app.post(
     '/tokens/purchase',
     {
-      onRequest,
+      onRequest: authenticate('user', 'operator'),
       schema: {
         tags: ['tokens'],
         summary: 'Turn available money into signed tokens',
@@ -108,11 +111,13 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<TokenRoutesOptions> = async 
         .send({ transaction: presentTransaction(outcome.transaction), tokens: outcome.tokens.map(presentToken) });
     },
   );
+}
 
+function listRoute(app: TypedApp, { authenticate, queries }: TokenRoutesOptions): void {
   app.get(
     '/tokens',
     {
-      onRequest,
+      onRequest: authenticate('user', 'operator'),
       schema: {
         tags: ['tokens'],
         summary: 'Your tokens, newest first',
@@ -144,11 +149,13 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<TokenRoutesOptions> = async 
       };
     },
   );
+}
 
+function validateRoute(app: TypedApp, { authenticate, tokens }: TokenRoutesOptions): void {
   app.post(
     '/tokens/validate',
     {
-      onRequest,
+      onRequest: authenticate('user', 'operator'),
       schema: {
         tags: ['tokens'],
         summary: 'Check a token against its signature and the ledger',
@@ -162,11 +169,13 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<TokenRoutesOptions> = async 
       return { ...validation, token: token === null ? null : presentToken(token) };
     },
   );
+}
 
+function redeemRoute(app: TypedApp, { authenticate, tokens }: TokenRoutesOptions): void {
   app.post(
     '/tokens/redeem',
     {
-      onRequest,
+      onRequest: authenticate('user', 'operator'),
       schema: {
         tags: ['tokens'],
         summary: 'Turn tokens of yours back into available money, all or none',
@@ -188,7 +197,7 @@ export const tokenRoutes: FastifyPluginAsyncTypebox<TokenRoutesOptions> = async 
       return { transaction: presentTransaction(outcome.transaction), redeemed: outcome.redeemed };
     },
   );
-};
+}
 
 function invalid({ path, reason }: { path: string; reason: string }, status = 400, code = 'invalid_request'): Problem {
   return new Problem(status, code, `The body is invalid: ${path} ${reason}.`, { errors: [{ path, message: reason }] });

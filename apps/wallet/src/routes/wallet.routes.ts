@@ -9,6 +9,7 @@ import type { UserBalance } from '../queries/balance.js';
 import type { HistoryOptions } from '../queries/history-options.js';
 import type { QueryOptimizationService } from '../queries/query-optimization-service.js';
 import type { Authenticate } from './authentication.js';
+import type { TypedApp } from './typed-app.js';
 import { markReplayed, readIdempotency } from './idempotency.js';
 import { presentBalance, presentTransaction } from './presentation.js';
 import { Problem } from './problem.js';
@@ -70,14 +71,18 @@ const TransferBody = Type.Object(
 
 /** A signed-in user's own money: the balance, the history, and payments to others. */
 export const walletRoutes: FastifyPluginAsyncTypebox<WalletRoutesOptions> = async (app, options) => {
-  const { ledger, queries } = options;
-  const onRequest = options.authenticate('user', 'operator');
+  balanceRoute(app, options);
+  historyRoute(app, options);
+  transactionRoute(app, options);
+  transferRoute(app, options);
+};
 
+function balanceRoute(app: TypedApp, { authenticate, queries, policies }: WalletRoutesOptions): void {
   app.get(
     '/wallet/balance',
     {
-      onRequest,
-      config: { responseCache: options.policies.balance },
+      onRequest: authenticate('user', 'operator'),
+      config: { responseCache: policies.balance },
       schema: {
         tags: ['wallet'],
         summary: 'What you hold',
@@ -92,12 +97,14 @@ export const walletRoutes: FastifyPluginAsyncTypebox<WalletRoutesOptions> = asyn
       return presentBalance(balance);
     },
   );
+}
 
+function historyRoute(app: TypedApp, { authenticate, queries, policies }: WalletRoutesOptions): void {
   app.get(
     '/wallet/transactions',
     {
-      onRequest,
-      config: { responseCache: options.policies.history },
+      onRequest: authenticate('user', 'operator'),
+      config: { responseCache: policies.history },
       schema: {
         tags: ['wallet'],
         summary: 'What you sent and received',
@@ -111,11 +118,13 @@ export const walletRoutes: FastifyPluginAsyncTypebox<WalletRoutesOptions> = asyn
       return { data: page.data.map(presentTransaction), pagination: page.pagination };
     },
   );
+}
 
+function transactionRoute(app: TypedApp, { authenticate, queries }: WalletRoutesOptions): void {
   app.get(
     '/wallet/transactions/:id',
     {
-      onRequest,
+      onRequest: authenticate('user', 'operator'),
       schema: {
         tags: ['wallet'],
         summary: 'One transaction of yours',
@@ -132,11 +141,13 @@ export const walletRoutes: FastifyPluginAsyncTypebox<WalletRoutesOptions> = asyn
       return presentTransaction(transaction);
     },
   );
+}
 
+function transferRoute(app: TypedApp, { authenticate, ledger }: WalletRoutesOptions): void {
   app.post(
     '/wallet/transfers',
     {
-      onRequest,
+      onRequest: authenticate('user', 'operator'),
       schema: {
         tags: ['wallet'],
         summary: 'Pay somebody',
@@ -167,7 +178,7 @@ export const walletRoutes: FastifyPluginAsyncTypebox<WalletRoutesOptions> = asyn
       return reply.code(201).send(presentTransaction(outcome.transaction));
     },
   );
-};
+}
 
 /** The answer tells of tokens that expire: a kept copy ends, at the latest, with the first of them. */
 export function secondsUntilNextExpiry({ nextExpiryAt, asOf }: UserBalance): number | null {

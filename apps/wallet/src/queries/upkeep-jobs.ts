@@ -1,7 +1,7 @@
 import { statement, type MaintenanceJob } from '@dunlin/postgres';
-import { readLapsedTokenIds } from '../queries/tokens.js';
-import type { Ledger } from './ledger.js';
-import type { Queryable } from './queryable.js';
+import { readLapsedTokenIds } from './tokens.js';
+import type { Ledger } from '../ledger/ledger.js';
+import type { Queryable } from '../ledger/queryable.js';
 
 const expiryBatch = 1_000;
 const sweepBatch = 10_000;
