@@ -7,7 +7,7 @@ export interface AlertmanagerOptions {
   /** Added to every alert's labels, e.g. `{ cluster: 'eu-1' }`. */
   labels?: Record<string, string>;
   name?: string;
-  /** How long Alertmanager keeps an alert firing that is not repeated, in ms; longer than the monitor's repeat interval. */
+  /** How long Alertmanager keeps an alert firing that is not repeated, in ms; longer than the monitor's repeat interval (24 h). */
   keepMs?: number;
   wallMs?: () => number;
 }
@@ -19,7 +19,7 @@ export interface AlertmanagerOptions {
 export function alertmanagerChannel(options: AlertmanagerOptions): AlertChannel {
   const root = parseChannelUrl(options.url, 'the Alertmanager url');
   const url = new URL(`${root.pathname.replace(/\/$/, '')}/api/v2/alerts`, root);
-  const { labels = {}, name = 'alertmanager', keepMs = 5 * 3_600_000, wallMs = Date.now } = options;
+  const { labels = {}, name = 'alertmanager', keepMs = 24 * 3_600_000, wallMs = Date.now } = options;
   return {
     name,
     kind: 'alertmanager',

@@ -13,11 +13,16 @@ export async function post(
   headers: Record<string, string>,
   signal: AbortSignal,
 ): Promise<void> {
+  const target = new URL(url);
+  // fetch refuses an address with a name and a password in it, so they travel where they belong.
+  const basic = target.username === '' ? {} : { authorization: basicAuthorization(target) };
+  target.username = '';
+  target.password = '';
   let response: Response;
   try {
-    response = await fetch(url, {
+    response = await fetch(target, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', 'user-agent': 'dunlin-monitoring', ...headers },
+      headers: { 'content-type': 'application/json', 'user-agent': 'dunlin-monitoring', ...basic, ...headers },
       body,
       signal,
       redirect: 'error',
@@ -32,6 +37,11 @@ export async function post(
   if (response.ok) return;
   const permanent = response.status < 500 && !TRY_AGAIN.has(response.status);
   throw new ChannelDeliveryError(`the receiver answered ${response.status}`, { permanent });
+}
+
+function basicAuthorization(url: URL): string {
+  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  return `Basic ${Buffer.from(pair).toString('base64')}`;
 }
 
 /** Checks an address once, when the channel is made; the error names the option, not the address. */

@@ -18,7 +18,11 @@ export function slackChannel(options: { url: string; name?: string }): AlertChan
     kind: 'slack',
     async deliver(notification, signal) {
       const { alert } = notification;
-      const field = (title: string, value: string): object => ({ title, value: escaped(value), short: true });
+      const field = (title: string, value: string): object => ({
+        title: escaped(title),
+        value: escaped(value),
+        short: true,
+      });
       const text = escaped(headline(notification));
       const body = {
         text,
