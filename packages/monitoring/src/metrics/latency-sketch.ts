@@ -33,6 +33,11 @@ export function octaveUpperMs(octave: number): number {
   return 2 ** (LOWEST_EXPONENT + octave + 1);
 }
 
+function bucketOf(durationMs: number): number {
+  asFloat[0] = durationMs;
+  return Math.min(BUCKET_COUNT - 1, Math.max(0, (asBits[0]! >>> SHIFT) - BASE));
+}
+
 function bucketCentreMs(bucket: number): number {
   const octave = bucket >> MANTISSA_BITS;
   const step = bucket & (BUCKETS_PER_OCTAVE - 1);
@@ -76,9 +81,7 @@ export class LatencySketch {
     if (times <= 0) return;
     this.record(durationMs);
     if (times === 1 || !(durationMs >= 0 && durationMs < Infinity)) return;
-    asFloat[0] = durationMs;
-    const bucket = Math.min(BUCKET_COUNT - 1, Math.max(0, (asBits[0]! >>> SHIFT) - BASE));
-    this.#buckets[bucket]! += times - 1;
+    this.#buckets[bucketOf(durationMs)]! += times - 1;
     this.count += times - 1;
     this.sumMs += durationMs * (times - 1);
   }
@@ -89,19 +92,14 @@ export class LatencySketch {
 
   /**
    * The value at rank ⌈q·count⌉, for 0 ≤ q ≤ 1; 0 when nothing was recorded. The smallest and the largest are exact.
-   * Costs one pass over the buckets, about a microsecond.
+   * Costs a pass over the buckets between the value and the nearer end, at most two microseconds.
    */
   quantileMs(q: number): number {
     if (this.count === 0) return 0;
     const rank = Math.max(1, Math.ceil(Math.min(1, q) * this.count));
     if (rank >= this.count) return this.maxMs;
-    const buckets = this.#buckets;
-    let seen = 0;
-    for (let bucket = 0; bucket < BUCKET_COUNT; bucket += 1) {
-      seen += buckets[bucket]!;
-      if (seen >= rank) return Math.min(this.maxMs, Math.max(this.minMs, bucketCentreMs(bucket)));
-    }
-    return this.maxMs;
+    const bucket = q < 0.5 ? this.#bucketFromBelow(rank) : this.#bucketFromAbove(rank);
+    return Math.min(this.maxMs, Math.max(this.minMs, bucketCentreMs(bucket)));
   }
 
   merge(other: LatencySketch): void {
@@ -176,6 +174,19 @@ export class LatencySketch {
     const sketch = new LatencySketch();
     sketch.mergeEncoded(encoded);
     return sketch;
+  }
+
+  #bucketFromBelow(rank: number): number {
+    let bucket = bucketOf(this.minMs);
+    for (let seen = this.#buckets[bucket]!; seen < rank; seen += this.#buckets[bucket]!) bucket += 1;
+    return bucket;
+  }
+
+  /** High quantiles lie near the largest value, so most buckets need not be looked at. */
+  #bucketFromAbove(rank: number): number {
+    let bucket = bucketOf(this.maxMs);
+    for (let above = this.count - this.#buckets[bucket]!; above >= rank; above -= this.#buckets[bucket]!) bucket -= 1;
+    return bucket;
   }
 
   #absorbExtremes(sumMs: number, minMs: number, maxMs: number): void {
