@@ -12,8 +12,13 @@ try {
 }
 const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
 const child = spawn(process.execPath, [vitest, 'run', ...process.argv.slice(2)], { cwd: ROOT, stdio: 'inherit' });
-// Ctrl-C reaches the child from the terminal as well; this process stays until the child has cleared up.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+// This process stays until the child has cleared up. Ctrl-C reaches the child from the terminal by itself, and a second one
+// would make it leave its servers behind.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => {
+    if (signal !== 'SIGINT' || !process.stdin.isTTY) child.kill(signal);
+  });
+}
 child.once('error', (error) => {
   console.error(`vitest could not be started: ${error.message}`);
   process.exit(1);

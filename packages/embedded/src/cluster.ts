@@ -11,7 +11,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Binaries } from './binaries.js';
 import { EmbeddedError } from './errors.js';
 import { BASE_SETTINGS, settingArguments } from './settings.js';
@@ -31,6 +31,8 @@ export interface Credentials {
   readonly database: string;
 }
 
+/** Between the name of a cluster's folder and a random word: a cluster that is being made. */
+const UNFINISHED = '.new-';
 const INITIALISATION_TIMEOUT_MS = 120_000;
 
 /** New credentials with passwords of 192 random bits. */
@@ -52,8 +54,9 @@ export async function initialiseCluster(options: {
   sync: boolean;
 }): Promise<void> {
   const { binaries, descent, folder, credentials } = options;
-  const building = `${folder}.new`;
-  rmSync(building, { recursive: true, force: true });
+  removeUnfinished(folder);
+  // Each attempt has a folder of its own: an initdb whose starter was killed may still be writing into an earlier one.
+  const building = `${folder}${UNFINISHED}${randomBytes(6).toString('hex')}`;
   mkdirSync(building, { recursive: true, mode: 0o700 });
   const owner = fileOwner(descent);
   if (owner !== undefined) chownSync(building, owner.uid, owner.gid);
@@ -76,6 +79,19 @@ export async function initialiseCluster(options: {
     );
   }
   renameSync(building, folder);
+}
+
+/** Removes what attempts left that were cut short. One that resists, since something still writes there, is left for next time. */
+function removeUnfinished(folder: string): void {
+  const prefix = `${basename(folder)}${UNFINISHED}`;
+  for (const name of existsSync(dirname(folder)) ? readdirSync(dirname(folder)) : []) {
+    if (!name.startsWith(prefix)) continue;
+    try {
+      rmSync(join(dirname(folder), name), { recursive: true, force: true });
+    } catch {
+      // Seen again by the next attempt; it is in nobody's way.
+    }
+  }
 }
 
 /** The single-user server takes one statement a line. Names and passwords here are ours: letters and hex digits only. */

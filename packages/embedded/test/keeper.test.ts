@@ -1,9 +1,10 @@
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeScratchFolder, removeScratchFolder } from '@dunlin/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openEmbeddedServer, type EmbeddedServer } from '../src/embedded-server.js';
-import { isAlive, signalProcess } from '../src/processes.js';
+import type { EmbeddedError } from '../src/errors.js';
+import { isAlive, processTree, signalProcess } from '../src/processes.js';
 import { holdersOf, keeperPid, query, serverPid, startHolder, until, type Holder } from './support.js';
 
 let scratch: string;
@@ -34,6 +35,17 @@ async function hold(): Promise<Holder> {
 }
 function kill9(...pids: number[]): void {
   for (const pid of pids) signalProcess(pid, 'SIGKILL');
+}
+
+function isBack(earlier: number): boolean {
+  return existsSync(join(folder, 'postgres', 'postmaster.pid')) && serverPid(folder) !== earlier;
+}
+function readCommand(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 describe('an embedded server', () => {
@@ -145,6 +157,33 @@ describe('kill -9', () => {
     );
     expect(serverPid(folder)).not.toBe(before);
     expect(await query(server.url, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
+  });
+
+  test('of the server again and again: its clients are told that it is lost', async () => {
+    let lost: EmbeddedError | undefined;
+    const server = await openEmbeddedServer({ dataFolder: folder, onLost: (error) => (lost = error) });
+    servers.push(server);
+    for (let crash = 1; crash <= 6; crash += 1) {
+      const pid = serverPid(folder);
+      kill9(pid);
+      await until('the server to come back or be given up', () => lost !== undefined || isBack(pid));
+    }
+    await until('the client to be told', () => lost !== undefined);
+    expect(lost?.message).toContain('PostgreSQL failed 6 times within a minute');
+    await until('nobody in the folder', () => holdersOf(folder).length === 0);
+  });
+
+  test('of the client while the server is coming up: it ends as soon as it is up', async () => {
+    const starting = hold();
+    starting.catch(() => undefined);
+    await until('a keeper', () => existsSync(join(folder, 'keeper.json')));
+    const keeper = keeperPid(folder);
+    for (const pid of processTree(process.pid)) {
+      if (readCommand(pid).includes('hold-server.mjs')) kill9(pid);
+    }
+    await expect(starting).rejects.toThrow('without a word');
+    await until('the keeper to end', () => !isAlive(keeper), 10_000);
+    expect(holdersOf(folder)).toEqual([]);
   });
 
   test('of everything at once: the next start recovers', async () => {

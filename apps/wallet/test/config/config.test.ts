@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { makeScratchFolder, removeScratchFolder } from '@dunlin/testkit';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/config-error.js';
@@ -118,6 +119,18 @@ describe('loadConfig', () => {
       expect.arrayContaining(['PORT', 'REDIS_PASSWORD', 'PERF_SLOW_QUERY_MS', 'MASTER_KEY_FILE']),
     );
   });
+});
+
+test('every part of the configuration is used somewhere: an option that does nothing would mislead', () => {
+  const source = fileURLToPath(new URL('../../src', import.meta.url));
+  const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.ts') && !file.startsWith('config'),
+  );
+  const text = files.map((file) => readFileSync(join(source, file), 'utf8')).join('\n');
+  const unused = Object.keys(loadConfig({})).filter(
+    (part) => !new RegExp(`\\b(config|options\\.config)\\.${part}\\b`).test(text),
+  );
+  expect(unused).toEqual([]);
 });
 
 describe('the database', () => {

@@ -11,8 +11,8 @@ import { startGuard } from './guard.js';
 import { readMessages, sendMessage, type ClientMessage, type KeeperAddress, type KeeperMessage } from './protocol.js';
 import { bringUpServer } from './server.js';
 
-/** How long a keeper stays when nobody has come, or not come back. */
-const FIRST_CLIENT_MS = 20_000;
+/** How long a keeper stays when nobody comes at all: whoever started it has died meanwhile. */
+const FIRST_CLIENT_MS = 3_000;
 const GREETING_MS = 5_000;
 const WATCH_MS = 200;
 const MAX_CRASHES = 5;
@@ -38,6 +38,7 @@ export class Keeper {
   #phase: Phase = { kind: 'starting' };
   #wake: () => void = () => undefined;
   #stopAsked = false;
+  #everVisited = false;
 
   constructor(folder: DataFolder, log: (message: string) => void) {
     this.#folder = folder;
@@ -80,29 +81,35 @@ export class Keeper {
 
   async #bringUp(): Promise<void> {
     try {
-      const server = await bringUpServer(this.#folder);
-      this.#log(`PostgreSQL runs as process ${server.pid} on port ${server.port}`);
-      this.#become({ kind: 'ready', server });
+      this.#become({ kind: 'ready', server: await this.#startServer() });
     } catch (error) {
-      const known = error instanceof EmbeddedError ? error : undefined;
-      const message = known?.message ?? (error instanceof Error ? error.message : String(error));
-      this.#log(`PostgreSQL could not be started: ${error instanceof Error ? (error.stack ?? message) : message}`);
-      this.#become({ kind: 'failed', code: known?.code ?? 'start_failed', message });
+      this.#fail(error);
     }
+  }
+
+  async #startServer(): Promise<Postmaster> {
+    const server = await bringUpServer(this.#folder);
+    this.#log(`PostgreSQL runs as process ${server.pid} on port ${server.port}`);
+    return server;
+  }
+
+  #fail(error: unknown): void {
+    const known = error instanceof EmbeddedError ? error : undefined;
+    const message = error instanceof Error ? error.message : String(error);
+    this.#log(`PostgreSQL is given up: ${error instanceof Error ? (error.stack ?? message) : message}`);
+    this.#become({ kind: 'failed', code: known?.code ?? 'start_failed', message });
   }
 
   /** The life of the server: until nobody wants it any more, or it cannot be had. */
   async #keep(): Promise<void> {
     let lonelySince = performance.now();
-    let everVisited = false;
     while (this.#phase.kind === 'ready') {
       const { server } = this.#phase;
       if (this.#clients.size > 0) {
-        everVisited = true;
         lonelySince = performance.now();
       }
       const lonelyMs = performance.now() - lonelySince;
-      if (this.#stopAsked || (this.#clients.size === 0 && (everVisited || lonelyMs > FIRST_CLIENT_MS))) {
+      if (this.#stopAsked || (this.#clients.size === 0 && (this.#everVisited || lonelyMs > FIRST_CLIENT_MS))) {
         await this.#stopServer(server);
         return;
       }
@@ -113,17 +120,31 @@ export class Keeper {
     await delay(500);
   }
 
-  async #recover(server: Postmaster): Promise<void> {
-    const now = performance.now();
-    this.#crashes.push(now);
-    const recent = this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS).length;
-    this.#log(`PostgreSQL (process ${server.pid}) has ended unasked, ${recent} times within a minute`);
-    if (recent > MAX_CRASHES) {
-      const message = `PostgreSQL ended unasked ${recent} times within a minute; see ${this.#folder.cluster}/log.`;
-      this.#become({ kind: 'failed', code: 'start_failed', message });
-      return;
+  /** Brings a server back that has ended unasked. It may be killed again while it recovers, which counts like the first time. */
+  async #recover({ pid }: Postmaster): Promise<void> {
+    let why = `process ${pid} has ended unasked`;
+    for (;;) {
+      const now = performance.now();
+      this.#crashes.push(now);
+      const recent = this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS).length;
+      this.#log(`PostgreSQL: ${why}, ${recent} times within a minute`);
+      if (recent > MAX_CRASHES) {
+        const where = `${this.#folder.cluster}/log`;
+        this.#fail(
+          new EmbeddedError(
+            'start_failed',
+            `PostgreSQL failed ${recent} times within a minute; see ${where}. At last: ${why}`,
+          ),
+        );
+        return;
+      }
+      try {
+        this.#become({ kind: 'ready', server: await this.#startServer() });
+        return;
+      } catch (error) {
+        why = error instanceof Error ? error.message : String(error);
+      }
     }
-    await this.#bringUp();
   }
 
   async #stopServer(server: Postmaster): Promise<void> {
@@ -175,6 +196,7 @@ export class Keeper {
           this.#tell(socket);
           // Whoever comes while the server stops is not counted: he waits for the end and starts a keeper.
           if (this.#phase.kind !== 'stopping') this.#clients.add(socket);
+          this.#everVisited = true;
           this.#wake();
           return;
         case 'leave':
