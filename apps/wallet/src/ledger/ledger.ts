@@ -83,7 +83,7 @@ export class Ledger {
     return row.closed;
   }
 
-  private async executeBatch(batch: Operation[]): Promise<(OperationOutcome | Promise<OperationOutcome>)[]> {
+  private async executeBatch(batch: Operation[]): Promise<Promise<OperationOutcome>[]> {
     const prepared: PreparedOperation[] = batch.map((operation) => ({ operation, transactionId: uuidv7() }));
     const values = batchArguments(this.options.writer, this.options.currency, prepared);
     try {
@@ -91,8 +91,12 @@ export class Ledger {
         const { rows } = await this.options.database.query<ExecuteRow>(executeStatement, values);
         return rows[0] as ExecuteRow;
       });
-      await this.options.afterCommit({ published: row.publication, changes: readChanges(row) });
-      return readOutcomes(this.options.database, this.options.currency, prepared, row);
+      // Each answer waits until the commit may be acknowledged; the next batch need not, so it is not held up.
+      const acknowledged = this.options.afterCommit({ published: row.publication, changes: readChanges(row) });
+      return readOutcomes(this.options.database, this.options.currency, prepared, row).map(async (outcome) => {
+        const [settled] = await Promise.all([outcome, acknowledged]);
+        return settled;
+      });
     } catch (error) {
       if (errorKind(error) === 'outcome_unknown') {
         this.options.afterUnknownOutcome(batch.flatMap((operation) => Object.values(parties(operation))));
