@@ -90,6 +90,24 @@ describeRedis('a Redis that fails', () => {
     }
   });
 
+  it('a delete that Redis refuses is owed: the tier does not answer for the key until it is carried out', async () => {
+    const cache = await instance(server.port);
+    for (const key of ['plain', 'user:1:a', 'user:2:b']) await cache.set(key, 'old', 60, { tags: [`tag-${key}`] });
+    const admin = new Redis(server.url);
+    await admin.acl('SETUSER', 'default', '-eval', '-evalsha', '-del');
+    await cache.delete('plain');
+    await cache.deletePattern('user:1:*');
+    await cache.deleteByTag('tag-user:2:b');
+    for (const key of ['plain', 'user:1:a', 'user:2:b']) expect(await cache.get(key)).toBeNull();
+    expect(await cache.getOrSet('plain', () => 'loaded')).toBe('loaded');
+    await admin.acl('SETUSER', 'default', '+@all');
+    await expect.poll(() => admin.exists(`${namespace}:{plain}:e:plain`), { timeout: 5_000 }).toBe(0);
+    admin.disconnect();
+    await expect.poll(() => cache.set('plain', 'new'), { timeout: 5_000 }).toBe(true);
+    expect(await cache.get('plain')).toBe('new');
+    for (const key of ['user:1:a', 'user:2:b']) expect(await cache.get(key)).toBeNull();
+  });
+
   it('a set that was given up is not stored later', async () => {
     const [through, direct] = [await instance(proxy.port), await instance(server.port)];
     await direct.set('k', 'first');
