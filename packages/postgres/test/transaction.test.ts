@@ -80,6 +80,16 @@ describe('transaction', () => {
     expect(await balances(db)).toEqual([100, 100]);
   });
 
+  it('fails, and does not take the process along, when a statement that nobody awaited fails', async () => {
+    const error = await failureOf(
+      database().transaction(async (tx) => {
+        void tx.query('SELECT 1/0');
+        return Promise.resolve();
+      }),
+    );
+    expect(error.kind).toBe('rolled_back');
+  });
+
   it('undoes a savepoint alone', async () => {
     const db = database();
     await db.transaction(async (tx) => {
@@ -229,7 +239,7 @@ describe('a transaction that must stop', () => {
     finish.open();
     await holder;
     expect(await balances(db)).toEqual([101, 100]);
-    expect(db.poolStatus().active).toBe(0);
+    await expect.poll(() => db.poolStatus().active).toBe(0);
   });
 });
 

@@ -23,7 +23,7 @@ export class Observer {
 
   constructor(options: ResolvedOptions) {
     this.table = new StatementTable(options.maxFingerprints, options.maxFingerprints * 4);
-    this.slow = new SlowQueryRing();
+    this.slow = new SlowQueryRing(options.logger);
     this.requests = new RequestWatch(options.clock);
     this.slowQueryMs = options.slowQueryMs;
     this.#logger = options.logger;

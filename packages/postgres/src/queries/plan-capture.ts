@@ -45,8 +45,14 @@ export class PlanCapture {
     if (nowMs < (this.#nextAtMs.get(record) ?? Number.NEGATIVE_INFINITY)) return;
     this.#nextAtMs.set(record, nowMs + AGAIN_AFTER_MS);
     this.#queue.push(record);
+    this.#begin();
+  }
+
+  #begin(): void {
     this.#working ??= this.#work().finally(() => {
       this.#working = undefined;
+      // One that came after the queue was found empty and before this line is not left lying.
+      if (this.#queue.length > 0 && !this.#stopped) this.#begin();
     });
   }
 

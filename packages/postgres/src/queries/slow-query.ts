@@ -1,3 +1,4 @@
+import type { Logger } from '../logger.js';
 import type { StatementRecord } from './statement-record.js';
 
 /** One execution that took longer than the threshold. It holds no parameter value. */
@@ -23,13 +24,26 @@ export class SlowQueryRing {
   /** All since the start, also those that fell out of the ring. */
   count = 0;
   readonly #kept: { slow: SlowQuery; record: StatementRecord }[] = [];
+  readonly #logger: Logger;
   #listeners: readonly SlowQueryListener[] = [];
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
 
   add(slow: SlowQuery, record: StatementRecord): void {
     this.count += 1;
     this.#kept.push({ slow, record });
     if (this.#kept.length > MOST_KEPT) this.#kept.shift();
-    for (const listener of this.#listeners) listener(slow, record);
+    for (const listener of this.#listeners) {
+      try {
+        listener(slow, record);
+      } catch (error) {
+        // The caller of the statement has its rows all the same.
+        const reason = error instanceof Error ? error.message : String(error);
+        this.#logger.error({ reason, fingerprint: slow.fingerprint }, 'a listener for slow statements threw');
+      }
+    }
   }
 
   subscribe(listener: SlowQueryListener): () => void {
