@@ -21,7 +21,7 @@ const summaries: Readonly<Record<StandingChange, string>> = {
 };
 
 /** `POST /admin/users/:id/freeze`, `/unfreeze` and `/deactivate`. */
-export const adminUserRoutes: FastifyPluginAsyncTypebox<AdminUserRoutesOptions> = (app, options) => {
+export const adminUserRoutes: FastifyPluginAsyncTypebox<AdminUserRoutesOptions> = async (app, options) => {
   const { accounts, authenticate, afterChange } = options;
   for (const change of ['freeze', 'unfreeze', 'deactivate'] as const) {
     app.post(
@@ -50,5 +50,4 @@ export const adminUserRoutes: FastifyPluginAsyncTypebox<AdminUserRoutesOptions> 
       },
     );
   }
-  return Promise.resolve();
 };

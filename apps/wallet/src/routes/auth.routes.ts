@@ -32,7 +32,7 @@ const RegisterBody = Type.Object(
 const LoginBody = Type.Object({ email: Email, password: Password }, closed);
 
 /** `POST /auth/register` and `POST /auth/login`. */
-export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = (app, options) => {
+export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (app, options) => {
   const { accounts, accessTokens } = options;
   // Each try costs a core some 20 ms, and may be a guess at a password.
   const config = { limit: 'auth' } as const;
@@ -83,7 +83,6 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = (app, op
       return openSession(reply, outcome.user);
     },
   );
-  return Promise.resolve();
 };
 
 function registrationProblem(outcome: Exclude<RegistrationOutcome, { kind: 'registered' }>): Problem {

@@ -15,7 +15,7 @@ export interface DeviceRoutesOptions {
 const KeyId = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$', description: 'RFC 7638 thumbprint' });
 
 /** `POST /users/me/devices` and `DELETE /users/me/devices/:keyId`. */
-export const deviceRoutes: FastifyPluginAsyncTypebox<DeviceRoutesOptions> = (app, { accounts, authenticate }) => {
+export const deviceRoutes: FastifyPluginAsyncTypebox<DeviceRoutesOptions> = async (app, { accounts, authenticate }) => {
   app.post(
     '/users/me/devices',
     {
@@ -54,7 +54,6 @@ export const deviceRoutes: FastifyPluginAsyncTypebox<DeviceRoutesOptions> = (app
       return reply.code(204).send(null);
     },
   );
-  return Promise.resolve();
 };
 
 function additionProblem(outcome: Exclude<DeviceAddition, { kind: 'added' | 'present' }>): Problem {

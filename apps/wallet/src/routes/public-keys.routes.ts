@@ -48,7 +48,7 @@ const PageSchema = Type.Object({
 });
 
 /** `GET /public-keys`, `GET /public-keys/:userId` and `GET /.well-known/jwks.json`. */
-export const publicKeyRoutes: FastifyPluginAsyncTypebox<PublicKeyRoutesOptions> = (app, options) => {
+export const publicKeyRoutes: FastifyPluginAsyncTypebox<PublicKeyRoutesOptions> = async (app, options) => {
   const { publicKeys, jwks, authenticate } = options;
   const config = { responseCache: options.policies.publicKeys };
   const tags = ['public keys'];
@@ -100,7 +100,6 @@ export const publicKeyRoutes: FastifyPluginAsyncTypebox<PublicKeyRoutesOptions> 
       return jwks();
     },
   );
-  return Promise.resolve();
 };
 
 /** A page as it is answered; also what is warmed. */

@@ -11,7 +11,7 @@ export interface UserRoutesOptions {
 }
 
 /** `GET /users/me`. */
-export const userRoutes: FastifyPluginAsyncTypebox<UserRoutesOptions> = (app, { accounts, authenticate }) => {
+export const userRoutes: FastifyPluginAsyncTypebox<UserRoutesOptions> = async (app, { accounts, authenticate }) => {
   app.get(
     '/users/me',
     {
@@ -32,5 +32,4 @@ export const userRoutes: FastifyPluginAsyncTypebox<UserRoutesOptions> = (app, { 
       return { id, email, role, isActive, createdAt: createdAt.toISOString(), devicePublicKey };
     },
   );
-  return Promise.resolve();
 };

@@ -6,6 +6,7 @@ import { expect } from 'vitest';
 import { AccessTokens } from '../../src/accounts/access-tokens.js';
 import { Accounts } from '../../src/accounts/accounts.js';
 import { Passwords } from '../../src/accounts/passwords.js';
+import { responsePolicies } from '../../src/caching/response-policies.js';
 import { toJwks } from '../../src/keys/jwks.js';
 import { loadKeyring, type Keyring } from '../../src/keys/keyring.js';
 import { parseMasterKey } from '../../src/keys/master-key.js';
@@ -73,7 +74,12 @@ export async function startAccountApi(authMax = 0): Promise<AccountApi> {
   const afterChange = (id: string) => Promise.resolve(void told.push(id));
   await app.register(adminUserRoutes, { accounts, authenticate, afterChange });
   const jwks = () => toJwks(keyring, clock.wallMs());
-  await app.register(publicKeyRoutes, { publicKeys: new PublicKeyDatabase(database), jwks, authenticate });
+  await app.register(publicKeyRoutes, {
+    publicKeys: new PublicKeyDatabase(database),
+    jwks,
+    authenticate,
+    policies: responsePolicies((request) => principalIfAny(request)?.id),
+  });
   app.get('/operators', { onRequest: authenticate('operator') }, (request) => Promise.resolve(request.principal));
   app.get('/open', (request) => Promise.resolve({ principal: principalIfAny(request) ?? null }));
   app.get('/forgotten', (request) => Promise.resolve(request.principal));
