@@ -10,6 +10,8 @@ export interface HistoryPosition {
 
 // Layout: 8 bytes milliseconds since the epoch, 16 bytes id, 4 bytes digest of the filters it belongs to.
 const sizeBytes = 28;
+/** The last millisecond of the year 9999. */
+const latestMs = 253_402_300_799_999n;
 
 /** An opaque word for `position`, good for the same filters and order only. */
 export function encodeCursor(position: HistoryPosition, filters: HistoryFilters): string {
@@ -27,9 +29,11 @@ export function decodeCursor(word: string, filters: HistoryFilters): HistoryPosi
   if (!bytes.subarray(24).equals(digest(filters))) {
     throw new InvalidQueryOption('cursor', 'belongs to a history with other filters or another order');
   }
-  const createdAt = new Date(Number(bytes.readBigInt64BE(0)));
-  if (Number.isNaN(createdAt.getTime()))
+  const createdAtMs = bytes.readBigInt64BE(0);
+  // A forged word may name a time that JavaScript knows and PostgreSQL does not; none of ours is before 1970.
+  if (createdAtMs < 0n || createdAtMs > latestMs)
     throw new InvalidQueryOption('cursor', 'is not one that a page of history gave');
+  const createdAt = new Date(Number(createdAtMs));
   const hex = bytes.toString('hex', 8, 24);
   const id = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
   return { createdAt, id };

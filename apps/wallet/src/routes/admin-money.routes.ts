@@ -4,7 +4,7 @@ import type { Authenticate } from './authentication.js';
 import { markReplayed, readIdempotency } from './idempotency.js';
 import { presentTransaction } from './presentation.js';
 import { refusalProblem } from './refusals.js';
-import { Amount, bearer, closed, Id, idempotencyHeaders, problems, TransactionSchema } from './schemas.js';
+import { Amount, bearer, closed, Id, idempotencyHeaders, problems, Text, TransactionSchema } from './schemas.js';
 import { readAmount } from './wallet.routes.js';
 
 export interface AdminMoneyRoutesOptions {
@@ -16,7 +16,7 @@ const MoneyBody = Type.Object(
   {
     userId: Id,
     amount: Amount,
-    reference: Type.String({ minLength: 1, maxLength: 200, description: 'What this is called outside, used once' }),
+    reference: Text({ minLength: 1, maxLength: 200, description: 'What this is called outside, used once' }),
   },
   closed,
 );

@@ -1,4 +1,4 @@
-import { Type, type Static, type TNull, type TSchema, type TUnion, type TUnsafe } from 'typebox';
+import { Type, type Static, type TNull, type TSchema, type TString, type TUnion, type TUnsafe } from 'typebox';
 import { amountPattern } from '../ledger/money.js';
 import { transactionStatuses, transactionTypes } from '../ledger/transaction.js';
 import { tokenStatuses } from '../queries/tokens.js';
@@ -15,6 +15,13 @@ export const AmountOut = Type.String({ pattern: '^-?[0-9]+$', description: 'Mino
 export const Id = Type.String({ format: 'uuid' });
 export const Time = Type.String({ format: 'date-time', description: 'ISO 8601, UTC, milliseconds' });
 export const Currency = Type.String({ pattern: '^[A-Z]{3}$', examples: ['EUR'] });
+
+/**
+ * Text that is stored as it was sent. A NUL and half a surrogate pair are refused: the one is no text to PostgreSQL, the other none in
+ * UTF-8, so it would be read back as something else.
+ */
+export const Text = (options: { minLength?: number; maxLength: number; description?: string }): TString =>
+  Type.String({ ...options, pattern: '^[^\\u0000\\ud800-\\udfff]*$' });
 
 /** One of a few words. */
 export const words = <Word extends string>(values: readonly Word[], options: object = {}): TUnsafe<Word> =>

@@ -16,5 +16,7 @@ function withFormats(options: Options): Ajv {
   const ajv = new Ajv({ allErrors: true, useDefaults: true, removeAdditional: false, strict: false, ...options });
   // The package is CommonJS; its default export is the function, one level down for the type checker only.
   (addFormats as unknown as (ajv: Ajv) => void)(ajv);
+  // The package's own `uuid` lets a `urn:uuid:` pass in front, which the database does not read.
+  ajv.addFormat('uuid', /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i);
   return ajv;
 }

@@ -22,6 +22,7 @@ import {
   Id,
   idempotencyHeaders,
   problems,
+  Text,
   Time,
   TransactionSchema,
   TransactionStatusSchema,
@@ -65,7 +66,7 @@ const HistorySchema = Type.Object({
 });
 
 const TransferBody = Type.Object(
-  { receiverId: Id, amount: Amount, note: Type.Optional(Type.String({ maxLength: 500 })) },
+  { receiverId: Id, amount: Amount, note: Type.Optional(Text({ maxLength: 500 })) },
   closed,
 );
 

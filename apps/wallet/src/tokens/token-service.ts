@@ -25,7 +25,7 @@ export interface TokenServiceOptions {
 export interface Purchase {
   userId: string;
   amount: AmountMinor;
-  /** One token each; they sum to `amount`. Left out, the amount is split into powers of two. */
+  /** One token each; they sum to `amount`. Left out, the issuer chooses: powers of two, and the largest allowed for what is above it. */
   denominations?: readonly AmountMinor[];
   expiresInSeconds?: number;
   idempotency: Idempotency;
@@ -123,7 +123,11 @@ export class TokenService {
 
   private split({ amount, denominations }: Purchase): AmountMinor[] | Extract<PurchaseOutcome, { kind: 'invalid' }> {
     const { maxAmountMinor } = this.options;
-    const amounts = denominations ?? (chooseDenominations(amount) as AmountMinor[]);
+    const amounts = denominations ?? chooseWithin(amount, maxAmountMinor);
+    if (amounts === undefined) {
+      const most = `${mostTokensOfPurchase} tokens of ${maxAmountMinor}`;
+      return { kind: 'invalid', path: '/amount', reason: `is more than one purchase holds: ${most} each at most` };
+    }
     if (sumAmounts(amounts) !== amount) {
       return {
         kind: 'invalid',
@@ -132,8 +136,8 @@ export class TokenService {
       };
     }
     if (amounts.some((one) => one > maxAmountMinor)) {
-      const path = denominations === undefined ? '/amount' : '/denominations';
-      return { kind: 'invalid', path, reason: `a single token may be worth at most ${maxAmountMinor}` };
+      const reason = `a single token may be worth at most ${maxAmountMinor}`;
+      return { kind: 'invalid', path: '/denominations', reason };
     }
     return [...amounts];
   }
@@ -182,6 +186,18 @@ export class TokenService {
     const { rows } = await this.options.database.query<{ id: Thumbprint }>(activeDeviceKeyStatement, [userId]);
     return rows[0]?.id ?? null;
   }
+}
+
+/** The issuer's choice with no token worth more than `most`; undefined when that would take too many. */
+function chooseWithin(amount: AmountMinor, most: bigint): AmountMinor[] | undefined {
+  if (amount <= most) return chooseDenominations(amount) as AmountMinor[];
+  const largeTokens = (amount - 1n) / most;
+  if (largeTokens >= BigInt(mostTokensOfPurchase)) return undefined;
+  const large = Array.from({ length: Number(largeTokens) }, () => most);
+  return [
+    ...chooseDenominations(amount - largeTokens * most, Math.min(16, mostTokensOfPurchase - large.length)),
+    ...large,
+  ] as AmountMinor[];
 }
 
 const activeDeviceKeyStatement = statement(
