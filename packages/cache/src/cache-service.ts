@@ -59,6 +59,15 @@ export class CacheService extends EventEmitter<CacheEvents> {
   async connect(): Promise<void> {
     if (this.connected) return;
     this.connected = true;
+    try {
+      await this.open();
+    } catch (error) {
+      await this.disconnect();
+      throw error;
+    }
+  }
+
+  private async open(): Promise<void> {
     const { redis, commitLog, instanceId, lease, clock, logger } = this.options;
     if (redis) {
       this.redis = await connectRedis(redis, this.core, {

@@ -6,7 +6,7 @@ import { CacheError } from './errors.js';
 import { KeyClasses, type KeyClass } from './key-class.js';
 import { silentLogger, type Logger } from './logger.js';
 import type { MemoryLimits } from './memory-tier.js';
-import type { RedisConnectionOptions } from './redis/connection.js';
+import { checkConnection, type RedisConnectionOptions } from './redis/connection.js';
 
 /** One operation, as the tracing of a request wants it. Holds no key. */
 export interface CacheCall {
@@ -71,7 +71,7 @@ export function resolveOptions(given: CacheServiceOptions): ResolvedOptions {
     throw invalid('instanceName', given.instanceName, '1 to 64 letters, digits, dots, dashes and underscores');
   }
   return {
-    redis: given.redis,
+    redis: given.redis && checkConnection(given.redis),
     memory: {
       maxBytes: atLeast('memory.maxBytes', given.memory?.maxBytes ?? 64 * 1024 * 1024, 0),
       maxEntries: atLeast('memory.maxEntries', given.memory?.maxEntries ?? 100_000, 0),

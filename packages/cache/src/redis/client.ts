@@ -1,5 +1,4 @@
 import { Cluster, Redis, type ClusterOptions, type RedisOptions } from 'ioredis';
-import { CacheError } from '../errors.js';
 import type { RedisConnectionOptions } from './connection.js';
 
 /** The client in use; everything else in this folder speaks to it through these few calls. */
@@ -31,7 +30,6 @@ export function makeClient(connection: RedisConnectionOptions, options: ClientOp
     });
   }
   if ('url' in connection) {
-    checkUrl(connection.url);
     const { certificateAuthority: ca } = connection;
     return new Redis(connection.url, { ...shared, ...(ca === undefined ? {} : { tls: { ca } }) });
   }
@@ -81,12 +79,4 @@ function makeCluster(connection: Extract<RedisConnectionOptions, { cluster: unkn
 
 function retryDelay(attempt: number): number {
   return Math.min(longestRetryMs, firstRetryMs * 2 ** Math.min(attempt, 8)) * (0.5 + Math.random() / 2);
-}
-
-function checkUrl(url: string): void {
-  const protocol = URL.canParse(url) ? new URL(url).protocol : '';
-  // The URL holds a password, so the refusal does not repeat it.
-  if (protocol !== 'redis:' && protocol !== 'rediss:') {
-    throw new CacheError('cache_option_invalid', 'redis.url: allowed is redis://… or rediss://…');
-  }
 }
