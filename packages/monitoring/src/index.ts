@@ -65,3 +65,4 @@ export { signWebhook, webhookChannel, type WebhookOptions } from './alerts/chann
 export { slackChannel } from './alerts/channels/slack-channel.js';
 export { alertmanagerChannel, type AlertmanagerOptions } from './alerts/channels/alertmanager-channel.js';
 export { smtpChannel, type SmtpOptions } from './alerts/channels/smtp-channel.js';
+export { OtlpExporter, type OtlpExporterOptions, type OtlpStatus } from './exporters/otlp-exporter.js';

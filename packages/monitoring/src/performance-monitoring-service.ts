@@ -65,6 +65,7 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
   readonly #judging: Periodic;
   #stopQueries: (() => void) | undefined;
   #slowQueryMs: number | undefined;
+  readonly #traceListeners = new Set<(record: RequestRecord) => void>();
 
   constructor(options: MonitoringOptions = {}) {
     super();
@@ -135,6 +136,7 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
     this.recordRequest(record);
     const slow = record.durationMs >= this.options.slowRequestMs && !record.streaming;
     this.traces.keep(record, slow);
+    for (const listener of this.#traceListeners) listener(record);
     if (!slow && !isServerError(record)) return;
     const { correlationId, traceId, endpoint, statusCode, durationMs, queryCount, queryMs, cacheCallCount, cacheMs } =
       record;
@@ -150,6 +152,12 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
       cacheMs,
     };
     if (slow) this.options.logger.warn(fields, 'slow request');
+  }
+
+  /** Calls back with every finished request; the returned function ends that. The listener is synchronous and must not throw. */
+  onTrace(listener: (record: RequestRecord) => void): () => void {
+    this.#traceListeners.add(listener);
+    return () => void this.#traceListeners.delete(listener);
   }
 
   /** Counts one statement. Called for every statement of `options.database`; call it yourself for others. */
