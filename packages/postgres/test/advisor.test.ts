@@ -98,6 +98,20 @@ describe('a schema that lacks an index', () => {
     expect(advice.find((one) => one.table === 'public.orders')?.statement).toContain('(person_id)');
   });
 
+  it('is told of one for each side when a statement reads one table from two', async () => {
+    const db = database();
+    await db.query(
+      'ALTER TABLE orders ADD COLUMN helper_id bigint; UPDATE orders SET helper_id = 1 + id % 197; ANALYZE orders',
+    );
+    const bothSides = statement(
+      'test_both_sides',
+      'SELECT id FROM orders WHERE person_id = $1 UNION ALL SELECT id FROM orders WHERE helper_id = $1',
+    );
+    const advice = await adviceFor(db, [bothSides, [5]]);
+    const keys = advice.map((one) => /ON public\.orders \((\w+)/.exec(one.statement)?.[1]);
+    expect(keys.sort()).toEqual(['helper_id', 'person_id']);
+  });
+
   it('gets one index for statements that begin alike', async () => {
     const advice = await adviceFor(
       database(),

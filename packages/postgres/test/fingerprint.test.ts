@@ -58,6 +58,7 @@ describe('values out of a statement', () => {
     ['SELECT a FROM t WHERE n = ANY (ARRAY[$1, $2])', 'SELECT a FROM t WHERE n = ANY (ARRAY[?])'],
     ['INSERT INTO t VALUES (1, now()), (2, now()), (3, now())', 'INSERT INTO t VALUES (?, now())'],
     ['INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4)', 'INSERT INTO t (a, b) VALUES (?)'],
+    ['SELECT a FROM t WHERE n IN ($1 /*, ... */)', 'SELECT a FROM t WHERE n IN (?)'],
     ['', ''],
   ])('%s', (text, shape) => expect(withoutValues(text)).toBe(shape));
 

@@ -117,16 +117,17 @@ function judge(
 }
 
 /**
- * One index a table for a statement: the cheapest, or one of nearly the same cost that is smaller. A statement that
- * reads several tables may need one on each; they are proposed when they save enough together and each a part of it.
+ * One index for each access of a statement: the cheapest, or one of nearly the same cost that is smaller. A statement that
+ * reads several tables, or one table from two sides, may need several; they are proposed when they save enough together
+ * and each a part of it.
  */
 function bestOf(judged: readonly Prospect[], leastSaving: number): Prospect[] {
-  const best = new Map<string, Prospect>();
+  const best = new Map<PlanNode, Prospect>();
   for (const prospect of judged) {
     if (savingOf(prospect) < LEAST_PART) continue;
-    const key = tableKey(prospect.candidate);
-    const held = best.get(key);
-    if (held === undefined || isBetter(prospect, held)) best.set(key, prospect);
+    const { node } = prospect.candidate.access;
+    const held = best.get(node);
+    if (held === undefined || isBetter(prospect, held)) best.set(node, prospect);
   }
   const together = [...best.values()];
   return together.reduce((sum, one) => sum + savingOf(one), 0) >= leastSaving ? together : [];
@@ -206,12 +207,22 @@ function recommend(
     reason: reasonFor(group),
     evidence: {
       basis: lead.basis,
-      queries: group.map((one) => one.served),
+      queries: servedOnce(group),
       sizeBytes: lead.sizeBytes,
       writeCost: cost.sentence,
       endsHotUpdates: cost.endsHotUpdates,
     },
   };
+}
+
+/** A statement that reaches the table twice is served once, by the better of the two. */
+function servedOnce(group: readonly Prospect[]): ServedQuery[] {
+  const byFingerprint = new Map<string, ServedQuery>();
+  for (const { served } of group) {
+    const held = byFingerprint.get(served.fingerprint);
+    if (held === undefined || served.costAfter < held.costAfter) byFingerprint.set(served.fingerprint, served);
+  }
+  return [...byFingerprint.values()];
 }
 
 function predicateColumns(candidate: Candidate): string[] {

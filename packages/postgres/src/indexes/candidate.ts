@@ -101,7 +101,10 @@ export function candidatesFor(
   const partial = mayBePartial ? conditions.filter((part) => isRareConstant(part, facts(part.column))) : [];
   const candidates: Candidate[] = [];
   for (const inPredicate of partial.length === 0 ? [[]] : [partial, []]) {
-    const rest = conditions.filter((part) => !inPredicate.includes(part));
+    // A constant that most rows have narrows nothing, and a list of them would cost the index its order.
+    const rest = conditions.filter(
+      (part) => !inPredicate.includes(part) && !isCommonConstant(part, facts(part.column)),
+    );
     const equal = distinctColumns(rest, ['equal', 'null']).sort(
       (a, b) => (facts(b)?.distinct_values ?? 0) - (facts(a)?.distinct_values ?? 0),
     );
@@ -174,6 +177,12 @@ function sortKeysFor(access: Access, equal: readonly string[]): IndexKey[] | und
     if (!['Gather', 'Gather Merge', 'Limit', 'Subquery Scan', 'Result'].includes(node['Node Type'])) return undefined;
   }
   return undefined;
+}
+
+function isCommonConstant(part: ColumnCondition, facts: ColumnFacts | undefined): boolean {
+  return (
+    part.constant !== undefined && part.kind === 'any' && facts?.common_values != null && shareOf(part, facts) >= 0.5
+  );
 }
 
 function isRareConstant(part: ColumnCondition, facts: ColumnFacts | undefined): boolean {

@@ -65,9 +65,13 @@ function needsSpace(text: string, previous: SqlToken, token: SqlToken): boolean 
 
 /** `(?, ?, ?)` becomes `(?)` and rows of VALUES become the first, so that a longer list is no new statement. */
 function foldLists(query: string): string {
-  return query
-    .replace(/([([])\s*\?(?:\s*,\s*\?)+\s*([)\]])/g, '$1?$2')
-    .replace(/(\bVALUES\s*)(\((?:[^()]|\([^()]*\))*\))(?:\s*,\s*\2)+/gi, '$1$2');
+  return (
+    query
+      .replace(/([([])\s*\?(?:\s*,\s*\?)+\s*([)\]])/g, '$1?$2')
+      // PostgreSQL 18 shows a folded list as `($1 /*, ... */)`, whose comment leaves a space behind.
+      .replace(/\? ([)\]])/g, '?$1')
+      .replace(/(\bVALUES\s*)(\((?:[^()]|\([^()]*\))*\))(?:\s*,\s*\2)+/gi, '$1$2')
+  );
 }
 
 /** Lower case outside quoted names, and no space that does not part two words: `A = 1` and `a=1` are the same. */
