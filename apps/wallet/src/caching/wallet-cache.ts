@@ -88,6 +88,11 @@ function staleKeys(changes: readonly { accountId: string; version?: bigint }[]):
   ]);
 }
 
+/** After a user's standing has changed: resolves when no instance goes by what it knew before. */
+export async function forgetPrincipal(cache: CacheService, userId: string): Promise<void> {
+  await cache.delete(principalKey(userId));
+}
+
 /** A principal's standing from the cache, at once where memory has it, else from `load`. */
 export function cachedPrincipals(
   cache: CacheService,

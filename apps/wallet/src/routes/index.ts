@@ -8,7 +8,7 @@ import type { AccessTokens } from '../accounts/access-tokens.js';
 import type { Accounts } from '../accounts/accounts.js';
 import { responsePolicies } from '../caching/response-policies.js';
 import type { WarmingOptions } from '../caching/warming.js';
-import { cachedPrincipals } from '../caching/wallet-cache.js';
+import { cachedPrincipals, forgetPrincipal } from '../caching/wallet-cache.js';
 import type { Config } from '../config/config.js';
 import { toJwks } from '../keys/jwks.js';
 import type { Keyring } from '../keys/keyring.js';
@@ -17,8 +17,10 @@ import type { Ledger } from '../ledger/ledger.js';
 import type { QueryOptimizationService } from '../queries/query-optimization-service.js';
 import type { TokenService } from '../tokens/token-service.js';
 import { adminMoneyRoutes } from './admin-money.routes.js';
+import { adminUserRoutes } from './admin-users.routes.js';
 import { authRoutes } from './auth.routes.js';
 import { installAuthentication, principalIfAny, type Authenticate } from './authentication.js';
+import { deviceRoutes } from './devices.routes.js';
 import { installOpenApi } from './openapi.js';
 import { presentBalance } from './presentation.js';
 import { Problem } from './problem.js';
@@ -59,6 +61,12 @@ export async function registerRoutes(app: FastifyInstance, services: RouteServic
 
   await app.register(authRoutes, { accounts, accessTokens });
   await app.register(userRoutes, { accounts, authenticate });
+  await app.register(deviceRoutes, { accounts, authenticate });
+  await app.register(adminUserRoutes, {
+    accounts,
+    authenticate,
+    afterChange: (userId) => forgetPrincipal(cacheService, userId),
+  });
   await app.register(walletRoutes, { authenticate, ledger, queries, policies });
   await app.register(adminMoneyRoutes, { authenticate, ledger });
   await app.register(tokenRoutes, { authenticate, tokens, queries });
