@@ -103,8 +103,11 @@ export class CacheService extends EventEmitter<CacheEvents> {
 
   /** The fresh value of `key`, or null. A cached `null` looks the same; `exists` tells them apart. */
   get<T>(key: string): Promise<T | null> {
-    const entry = this.options.onCall ? undefined : this.reads.inMemory(key, this.core.clock.monotonicMs());
-    if (entry) return Promise.resolve(handOut(entry.stored) as T);
+    const entry = this.reads.inMemory(key, this.core.clock.monotonicMs());
+    if (entry) {
+      this.tellMemoryHit(entry.policy.name);
+      return Promise.resolve(handOut(entry.stored) as T);
+    }
     return this.getSlowly(key);
   }
 
@@ -118,6 +121,7 @@ export class CacheService extends EventEmitter<CacheEvents> {
     const nowMs = this.core.clock.monotonicMs();
     const entry = this.reads.inMemory(key, nowMs);
     if (!entry) return undefined;
+    this.tellMemoryHit(entry.policy.name);
     const value = entry.stored.kind === 'json' ? entry.stored.value : entry.stored.bytes;
     return { value, ttlSeconds: (entry.freshUntilMs - nowMs) / 1000, ageSeconds: (nowMs - entry.storedAtMs) / 1000 };
   }
@@ -151,7 +155,10 @@ export class CacheService extends EventEmitter<CacheEvents> {
     );
   }
 
-  /** Removes `key` everywhere; true if a live value was there. */
+  /**
+   * Removes `key` everywhere; true if a live value was there.
+   * @throws CacheError `commit_log_unavailable` for a strict class when the other instances cannot be told; so do the other deletes and `set`.
+   */
   delete(key: string): Promise<boolean> {
     return this.traced(
       'delete',
@@ -270,6 +277,10 @@ export class CacheService extends EventEmitter<CacheEvents> {
       return { value: handOut(found.stored) as T, outcome: 'hit', tier: found.tier };
     };
     return (await this.traced('get', key, find, (found) => found)).value;
+  }
+
+  private tellMemoryHit(className: string): void {
+    this.options.onCall?.({ operation: 'get', className, tier: 'memory', outcome: 'hit', durationMs: 0 });
   }
 
   private startOver(reason: 'joined' | 'stopped' | 'bus'): void {

@@ -3,6 +3,7 @@ export type CacheErrorCode =
   | 'cache_option_invalid'
   | 'cache_value_unsupported'
   | 'cache_key_invalid'
+  | 'commit_log_unavailable'
   | 'redis_unavailable'
   | 'redis_reply_unexpected';
 

@@ -2,6 +2,7 @@ import type { Acknowledgement } from './coherence/acknowledgements.js';
 import type { StaleNames } from './coherence/commit-log.js';
 import { parsePublished } from './coherence/postgres-commit-log.js';
 import { checkKey, type CacheCore } from './core.js';
+import { CacheError } from './errors.js';
 import { globMatcher } from './glob.js';
 import { nameOfPattern, patternOfName } from './stale-pattern.js';
 import { storeValue } from './value.js';
@@ -138,7 +139,8 @@ export class WritePath {
     await this.forget(stale);
     // The server may still be at it: what a reader fills in meanwhile is removed again.
     for (const delayMs of [1_000, 5_000]) this.core.clock.schedule(() => void this.forget(stale), delayMs);
-    await this.tellOthers(stale);
+    // The caller has an error to report already; what cannot be told now is told later.
+    await this.tellOthers(stale).catch(() => false);
   }
 
   /** Memory at once, then Redis; also what another instance's commit does here. Resolves when Redis was told or cannot be. */
@@ -190,8 +192,20 @@ export class WritePath {
       const reason = error instanceof Error ? error.message : String(error);
       options.logger.warn({ reason }, 'an invalidation could not be published yet; it is sent again');
       coherence.publishLater(stale);
+      if (this.concernsStrict(stale)) {
+        const message = 'forgotten here, but the other instances could not be told yet: do not acknowledge';
+        throw new CacheError('commit_log_unavailable', message, { cause: error });
+      }
       return false;
     }
+  }
+
+  /** Whether a strict value may be among what `stale` names; a pattern or a tag may name any. */
+  private concernsStrict(stale: StaleNames): boolean {
+    const { classes } = this.core;
+    if (!classes.all.some((one) => one.strict)) return false;
+    if (stale.tags.length > 0) return true;
+    return stale.keys.some((key) => patternOfName(key) !== undefined || classes.of(key).strict);
   }
 }
 

@@ -203,6 +203,30 @@ describe('strict classes over the commit log', () => {
     expect(await b.get('user:9:profile')).toBeNull();
   });
 
+  it('a strict delete that the others cannot hear of is not acknowledged, and reaches them later', async () => {
+    const bankLog = await bank.openLog();
+    let cut = false;
+    const log = new Proxy(bankLog.log, {
+      get(target, name, receiver) {
+        if (name === 'publish' && cut) return () => Promise.reject(new Error('cut off'));
+        return Reflect.get(target, name, receiver) as unknown;
+      },
+    });
+    const a = new CacheService({ classes: [balances], commitLog: log });
+    await a.connect();
+    opened.push({ cache: a, bankLog });
+    const b = await instance();
+    const id = await account();
+    const key = `user:${id}:balance`;
+    await read(b, id);
+    cut = true;
+    await expect(a.delete(key)).rejects.toMatchObject({ code: 'commit_log_unavailable' });
+    await expect(a.deletePattern(`user:${id}:*`)).rejects.toMatchObject({ code: 'commit_log_unavailable' });
+    expect(await a.delete('something:else:entirely')).toBe(false);
+    cut = false;
+    await expect.poll(() => b.getFromMemory(key), { timeout: 3_000 }).toBeUndefined();
+  });
+
   it('without a commit log a strict class is loaded on every read', async () => {
     const cache = new CacheService({ classes: [balances] });
     await cache.connect();

@@ -129,11 +129,13 @@ describe('calls', () => {
     await cache.get('user:1:profile');
     await cache.getOrSet('user:1:profile', () => 1);
     await cache.get('user:1:profile');
+    cache.getFromMemory('user:1:profile');
     await cache.delete('user:1:profile');
     await expect(cache.getOrSet('user:1:profile', () => Promise.reject(new Error('no')))).rejects.toThrow();
     expect(calls.map((call) => [call.operation, call.tier, call.outcome])).toEqual([
       ['get', 'none', 'miss'],
       ['getOrSet', 'loader', 'miss'],
+      ['get', 'memory', 'hit'],
       ['get', 'memory', 'hit'],
       ['delete', 'none', 'removed'],
       ['getOrSet', 'none', 'error'],
