@@ -4,7 +4,7 @@ import type { Binaries } from './binaries.js';
 import { EmbeddedError } from './errors.js';
 import { freePort } from './free-port.js';
 import { readPostmasterFile } from './postmaster-file.js';
-import { isAlive, processTree, processesInside, signalProcess } from './processes.js';
+import { isAlive, isServerOf, processTree, processesInside, signalProcess } from './processes.js';
 import { BASE_SETTINGS, settingArguments, type ServerSettings } from './settings.js';
 import { spawnUnprivileged, type Descent } from './unprivileged.js';
 
@@ -86,10 +86,9 @@ async function tryStart(options: StartOptions, port: number): Promise<StartOutco
 export function findRunningPostmaster(folder: string): Postmaster | undefined {
   const seen = readPostmasterFile(folder);
   if (seen === undefined || !isAlive(seen.pid)) return undefined;
-  // The id may have gone to another process since: a server of this folder also works inside it. Where the system
-  // does not tell (no /proc), the file is believed, as PostgreSQL itself does.
-  const inside = processesInside(realpathSync(folder));
-  if (process.platform === 'linux' && !inside.includes(seen.pid)) return undefined;
+  // The id may have gone to another process since. Where the system does not tell (no /proc), the file is believed, as
+  // PostgreSQL itself does.
+  if (process.platform === 'linux' && !isServerOf(realpathSync(folder), seen.pid)) return undefined;
   return { pid: seen.pid, port: seen.port };
 }
 

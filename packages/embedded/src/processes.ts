@@ -54,17 +54,44 @@ export function processTree(pid: number): number[] {
   return tree;
 }
 
-/** The processes that work inside `folder` (a PostgreSQL server's processes all do). Needs /proc. */
+/**
+ * True when this process is the PostgreSQL server of the cluster in `folder`. Where its working folder may not be read
+ * (root in a container has no right to trace other users' processes), its command line tells.
+ */
+export function isServerOf(folder: string, pid: number): boolean {
+  return isAlive(pid) && worksInside(folder, pid);
+}
+
+/**
+ * The processes that work inside `folder` (a PostgreSQL server's processes all do), and what descends from them.
+ * Needs /proc. In a container, processes whose server has been killed under them can escape this look.
+ */
 export function processesInside(folder: string): number[] {
-  return processIds().filter((pid) => {
-    try {
-      const cwd = readlinkSync(`/proc/${pid}/cwd`);
-      return cwd === folder || cwd.startsWith(`${folder}/`);
-    } catch {
-      // It ended meanwhile, or is somebody else's; in both cases it is not one that we could have started.
-      return false;
-    }
-  });
+  const found = new Set<number>();
+  for (const pid of processIds()) {
+    if (worksInside(folder, pid)) for (const member of processTree(pid)) found.add(member);
+  }
+  return [...found].filter(isAlive);
+}
+
+function worksInside(folder: string, pid: number): boolean {
+  try {
+    const cwd = readlinkSync(`/proc/${pid}/cwd`);
+    return cwd === folder || cwd.startsWith(`${folder}/`);
+  } catch {
+    const command = commandOf(pid);
+    const named = command[command.indexOf('-D') + 1];
+    return command.includes('-D') && named !== undefined && (named === folder || named.startsWith(`${folder}/`));
+  }
+}
+
+function commandOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    // It has ended meanwhile.
+    return [];
+  }
 }
 
 function processIds(): number[] {

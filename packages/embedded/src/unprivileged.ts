@@ -74,7 +74,8 @@ function wrap(
     case 'plain':
       return { command, args: [...args], identity: { uid: descent.uid, gid: descent.gid } };
     case 'setpriv': {
-      const capabilities = '+dac_override,+dac_read_search';
+      // Not more than this one: containers grant root only some, and asking for another fails.
+      const capabilities = '+dac_override';
       // The secure bit keeps the capabilities in force for access(2) too, with which initdb looks for its companions;
       // by default that call leaves them out of account for every user but root.
       const flags = [

