@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { listenerChannel, PerformanceMonitoringService, prometheusText } from '../src/index.js';
@@ -73,3 +74,16 @@ it('every metric stands in docs/metrics.md, and nothing else does', () => {
   const documented = new Set([...documentation.matchAll(/^\| `([a-z0-9_]+)` \|/gm)].map((match) => match[1]!));
   expect([...documented].sort()).toEqual([...shown].sort());
 });
+
+const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
+
+it.skipIf(!hasPromtool)(
+  'promtool finds nothing to complain of (skipped without it: apt-get install prometheus)',
+  () => {
+    const checked = spawnSync('promtool', ['check', 'metrics'], {
+      input: prometheusText(monitorWithTraffic(), false),
+      timeout: 20_000,
+    });
+    expect([checked.status, checked.stderr.toString()]).toEqual([0, '']);
+  },
+);

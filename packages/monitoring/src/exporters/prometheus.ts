@@ -139,9 +139,9 @@ function databaseFamilies(out: Exposition, monitor: PerformanceMonitoringService
   out.family('dunlin_db_slow_queries_total', 'counter', 'Statements slower than the threshold.');
   out.sample('dunlin_db_slow_queries_total', {}, slow);
   const pool = database.poolStatus();
-  out.family('db_client_connection_count', 'gauge', 'Connections of the pool by state.');
-  out.sample('db_client_connection_count', { state: 'idle' }, pool.idle);
-  out.sample('db_client_connection_count', { state: 'used' }, pool.active);
+  out.family('db_client_connections', 'gauge', 'Connections of the pool by state.');
+  out.sample('db_client_connections', { state: 'idle' }, pool.idle);
+  out.sample('db_client_connections', { state: 'used' }, pool.active);
   out.family('db_client_connection_pending_requests', 'gauge', 'Callers that wait for a connection.');
   out.sample('db_client_connection_pending_requests', {}, pool.waiting);
 }

@@ -1,4 +1,4 @@
-import { monitorEventLoopDelay, performance, type EventLoopUtilization, type IntervalHistogram } from 'node:perf_hooks';
+import { monitorEventLoopDelay, performance, type IntervalHistogram } from 'node:perf_hooks';
 import type { LatencySketch } from '../metrics/latency-sketch.js';
 
 const RESOLUTION_MS = 20;
@@ -6,13 +6,11 @@ const RESOLUTION_MS = 20;
 /** Measures how late the event loop is and how busy. Holds a native timer from `start` to `stop`. */
 export class EventLoopProbe {
   #delay: IntervalHistogram | undefined;
-  #origin: EventLoopUtilization | undefined;
 
   start(): void {
     if (this.#delay !== undefined) return;
     this.#delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
     this.#delay.enable();
-    this.#origin = performance.eventLoopUtilization();
   }
 
   stop(): void {
@@ -20,9 +18,9 @@ export class EventLoopProbe {
     this.#delay = undefined;
   }
 
-  /** Milliseconds that the loop has been busy and idle since `start`. */
+  /** Milliseconds that the loop has been busy and idle since the process began. */
   busyAndIdleMs(): { busyMs: number; idleMs: number } {
-    const used = performance.eventLoopUtilization(this.#origin);
+    const used = performance.eventLoopUtilization();
     return { busyMs: used.active, idleMs: used.idle };
   }
 
