@@ -108,7 +108,9 @@ async function openDatabase(config: Config, url: string, logger: Logger, lifecyc
 /** Who may use the wallet, and the keys that prove it. */
 async function openAccess(config: Config, database: Database) {
   const keyring = await loadKeyring(database, await openMasterKey(config.masterKey, config.dataFolder));
-  const accounts = new Accounts(database, new Passwords(), { currency: config.currency });
+  const passwords = new Passwords();
+  await passwords.prepare();
+  const accounts = new Accounts(database, passwords, { currency: config.currency });
   const operator = await ensureOperator(database, accounts, config.operator);
   if (operator.kind === 'refused') throw new StartError(operator.reason);
   const accessTokens = new AccessTokens({

@@ -101,7 +101,7 @@ export function cachedPrincipals(
   return (userId) => {
     const key = principalKey(userId);
     const known = cache.getFromMemory(key);
-    if (known !== undefined) return known.value as PrincipalState;
+    if (known !== undefined) return (known.value as PrincipalState | null) ?? undefined;
     return cache
       .getOrSet<PrincipalState | null>(key, async () => (await load(userId)) ?? null)
       .then((state) => state ?? undefined);
