@@ -39,7 +39,8 @@ export const requestTracking = fp<RequestTrackingOptions>(
       const response = reply.raw as TrackedResponse;
       response[TRACKING] = { record, reply, completion, ended: false };
       // "close" comes after a complete answer as well as after a client that went away; only then is it sure that it ended.
-      response.once('close', onClose);
+      // `on`, since `once` would allocate a wrapper for each request; `finish` lets only the first caller through.
+      response.on('close', onClose);
       runInRequest(record, next);
     });
     noteErrors(fastify);
