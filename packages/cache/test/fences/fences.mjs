@@ -5,7 +5,7 @@ export const fences = [
     file: 'src/flights.ts',
     find: 'if (this.discarded) return false;',
     put: 'return true;',
-    tests: 'conformance',
+    tests: 'race-matrix',
   },
   {
     name: 'later readers do not join a fenced load',

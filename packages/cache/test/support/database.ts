@@ -29,20 +29,18 @@ const accounts = `
       'published', cache_publish(p_writer, ARRAY['user:' || p_id || ':balance'], ARRAY[v_version], NULL));
   END $$;`;
 
+/** Creates the tables and functions in an empty database. */
+export async function prepareBank(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(commitLogSchema.up);
+  await client.query(accounts);
+  await client.end();
+}
+
 /** Prepared once a run; each test file clones it. */
 export async function openBank(): Promise<BankDatabase> {
-  const database = await createTestDatabase({
-    template: {
-      name: 'cache_bank',
-      async prepare(url) {
-        const client = new pg.Client({ connectionString: url });
-        await client.connect();
-        await client.query(commitLogSchema.up);
-        await client.query(accounts);
-        await client.end();
-      },
-    },
-  });
+  const database = await createTestDatabase({ template: { name: 'cache_bank', prepare: prepareBank } });
   const pool = new pg.Pool({ connectionString: database.url, max: 6 });
   return {
     url: database.url,
