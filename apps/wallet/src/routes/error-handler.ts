@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LedgerBusy } from '../ledger/group-commit.js';
 import { InvalidQueryOption } from '../queries/errors.js';
+import { isUnreadable } from '../unreadable-requests.js';
 import { Problem, type InvalidPart } from './problem.js';
 
 const validationSubjects: Readonly<Record<string, string>> = {
@@ -20,12 +21,17 @@ export function installErrorHandler(app: FastifyInstance): void {
     if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, problem.message);
     return sendProblem(reply, problem);
   });
-  app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) =>
-    sendProblem(
-      reply,
-      new Problem(404, 'not_found', `There is nothing at ${request.method} ${request.url.split('?', 1)[0]}`),
-    ),
-  );
+  app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
+    if (isUnreadable(request))
+      return sendProblem(
+        reply,
+        new Problem(400, 'invalid_request', 'The URL cannot be read.', {
+          errors: [{ path: '', message: 'the URL has an escape that cannot be read' }],
+        }),
+      );
+    const detail = `There is nothing at ${request.method} ${request.url.split('?', 1)[0]}`;
+    return sendProblem(reply, new Problem(404, 'not_found', detail));
+  });
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {

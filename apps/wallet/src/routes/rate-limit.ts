@@ -5,8 +5,8 @@ import { Problem } from './problem.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** `auth` for what guesses at passwords, `none` for what a probe asks; everything else shares the general limit. */
-    limit?: 'auth' | 'none';
+    /** `auth` for what guesses at passwords; everything else shares the general limit. */
+    limit?: 'auth';
   }
 }
 
@@ -17,6 +17,9 @@ export interface RateLimits {
   authMax: number;
   windowSeconds: number;
 }
+
+/** What load balancers ask, however often; it comes from a library that knows nothing of limits, and costs one probe a second. */
+const unlimited: ReadonlySet<string | undefined> = new Set(['/performance/health']);
 
 interface Limit {
   name: string;
@@ -31,8 +34,9 @@ export function installRateLimits(app: FastifyInstance, limits: RateLimits): voi
   const auth =
     limits.authMax === 0 ? undefined : createLimit('auth', Math.min(limits.max, limits.authMax), limits.windowSeconds);
   app.addHook('preParsing', async (request, reply) => {
+    if (unlimited.has(request.routeOptions.url)) return;
     const kind = request.routeOptions.config.limit;
-    const limit = kind === 'none' ? undefined : kind === 'auth' ? auth : general;
+    const limit = kind === 'auth' ? auth : general;
     if (limit !== undefined) await count(limit, request, reply);
   });
 }
