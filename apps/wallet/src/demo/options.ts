@@ -29,7 +29,7 @@ export function readOptions(argv: readonly string[]): DemoOptions {
     .option('--transactions <count>', 'transactions to fill in', within(0, 10_000_000), 100_000)
     .option('--active-users <count>', 'users who have the app open', within(2, 10_000), 200)
     .option('--seconds <count>', 'length of the traffic', within(1, 3_600), 30)
-    .option('--rate <count>', 'requests a second to aim at', within(10, 20_000), 1_000)
+    .option('--rate <count>', 'requests a second to aim at', within(10, 20_000), 500)
     .option('--seed <number>', 'what the random numbers start from', within(0, 0xffff_ffff), 20_240)
     .parse(argv, { from: 'user' })
     .opts<Omit<DemoOptions, 'url'> & { url?: string }>();

@@ -18,7 +18,7 @@ export interface TrafficOptions {
 }
 
 /** Visits that may be under way at once: beyond it, new ones are left out, so a slow wallet is not buried under a backlog. */
-const MOST_VISITS = 600;
+const MOST_VISITS = 300;
 const REQUESTS_OF_A_VISIT = 10;
 const TICK_MS = 20;
 

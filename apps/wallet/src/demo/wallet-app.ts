@@ -109,8 +109,9 @@ export class WalletApp {
     const { verdict } = this.tools;
     let cursor: string | undefined;
     do {
-      const query = cursor === undefined ? `since=${this.keysVersion}` : `cursor=${cursor}`;
-      const page = (await this.read(`/public-keys?${query}`, 'GET /public-keys', 'public-keys')) as
+      const since = this.keysVersion === 0 ? '' : `?since=${this.keysVersion}`;
+      const query = cursor === undefined ? since : `?cursor=${cursor}`;
+      const page = (await this.read(`/public-keys${query}`, 'GET /public-keys', 'public-keys')) as
         { version: number; keys: unknown[]; nextCursor?: string } | undefined;
       if (page === undefined) return;
       verdict.expect(page.version >= this.keysVersion, WRONG, () => `public keys went back to version ${page.version}`);
