@@ -40,7 +40,7 @@ function readEmail(environment: Environment): AlertConfig['email'] {
   const names = ['SMTP_URL', 'ALERT_EMAIL_TO', 'ALERT_EMAIL_FROM'];
   const anySet = [...names, 'SMTP_URL_FILE'].some((name) => environment.isSet(name));
   for (const name of names) {
-    const isSet = environment.isSet(name) || environment.isSet(`${name}_FILE`);
+    const isSet = environment.isSet(name) || (name === 'SMTP_URL' && environment.isSet('SMTP_URL_FILE'));
     if (anySet && !isSet) environment.refuse(name, 'nothing', `a value, since e-mail needs all of ${names.join(', ')}`);
   }
   return undefined;
