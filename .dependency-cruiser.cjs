@@ -39,7 +39,9 @@ module.exports = {
       name: 'wallet-domain-knows-no-http-and-no-cache',
       severity: 'error',
       from: { path: '^apps/wallet/src/(ledger|tokens|accounts|keys|queries)/' },
-      to: { path: '^apps/wallet/src/(routes|caching|app|main)|^packages/(cache|monitoring)/|node_modules/(fastify|@fastify)' },
+      to: {
+        path: '^apps/wallet/src/(routes|caching|app|main)|^packages/(cache|monitoring)/|node_modules/(fastify|@fastify)',
+      },
     },
     {
       name: 'caching-knows-no-routes',
@@ -53,6 +55,9 @@ module.exports = {
     exclude: { path: '(^|/)dist/' },
     tsConfig: { fileName: 'tsconfig.test.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { conditionNames: ['dunlin-source', 'import', 'node', 'default'], exportsFields: ['exports'] },
+    enhancedResolveOptions: {
+      conditionNames: ['dunlin-source', 'import', 'node', 'default'],
+      exportsFields: ['exports'],
+    },
   },
 };
