@@ -12,7 +12,18 @@ export function createLogger(level: string): Logger {
     timestamp: pino.stdTimeFunctions.isoTime,
     mixin: logFields,
     redact: {
-      paths: ['password', 'token', 'accessToken', 'refreshToken', 'authorization', '*.password', '*.token', '*.authorization', 'req.headers', 'err.detail'],
+      paths: [
+        'password',
+        'token',
+        'accessToken',
+        'refreshToken',
+        'authorization',
+        '*.password',
+        '*.token',
+        '*.authorization',
+        'req.headers',
+        'err.detail',
+      ],
       censor: '(hidden)',
     },
   });
