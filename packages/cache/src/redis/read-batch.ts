@@ -10,9 +10,14 @@ interface Waiting {
 /** Names in one MGET; Redis serves about that many in a quarter of a millisecond. */
 const longestBatch = 512;
 
-/** Lets the reads of one turn of the event loop travel as one MGET. On a cluster each read goes by itself, to its own slot. */
+/**
+ * Lets reads travel together as one MGET. With nothing on its way, a read leaves as soon as the running callback and its promises are
+ * done, so one alone pays nothing for it; while a batch is on its way, all reads of the event loop's turn make up the next. On a cluster
+ * each read goes by itself, to its own slot.
+ */
 export class ReadBatch {
   private waiting: Waiting[] = [];
+  private onTheWay = 0;
 
   constructor(
     private readonly client: RedisClient,
@@ -23,7 +28,10 @@ export class ReadBatch {
   read(names: readonly string[]): Promise<(Buffer | null)[]> {
     if (this.oneByOne) return this.client.mgetBuffer(...names);
     return new Promise((resolve, reject) => {
-      if (this.waiting.length === 0) setImmediate(() => this.flush());
+      if (this.waiting.length === 0) {
+        if (this.onTheWay === 0) process.nextTick(() => this.flush());
+        else setImmediate(() => this.flush());
+      }
       this.waiting.push({ names, resolve, reject });
     });
   }
@@ -46,8 +54,10 @@ export class ReadBatch {
 
   private send(batch: readonly Waiting[]): void {
     const names = batch.flatMap((one) => one.names);
+    this.onTheWay += 1;
     this.client.mgetBuffer(...names).then(
       (values) => {
+        this.onTheWay -= 1;
         if (values.length !== names.length) {
           const error = new CacheError(
             'redis_reply_unexpected',
@@ -60,6 +70,7 @@ export class ReadBatch {
         for (const one of batch) one.resolve(values.slice(at, (at += one.names.length)));
       },
       (error: unknown) => {
+        this.onTheWay -= 1;
         for (const one of batch) one.reject(error);
       },
     );
