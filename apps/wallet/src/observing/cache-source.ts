@@ -1,5 +1,5 @@
 import type { CacheCall, CacheService } from '@dunlin/cache';
-import { currentRequest, type CacheSource } from '@dunlin/monitoring';
+import { currentRequest, MonitoringInputError, type CacheSource } from '@dunlin/monitoring';
 
 /** What the monitor reads from the wallet's cache. */
 export function cacheSource(cache: CacheService): CacheSource {
@@ -18,7 +18,9 @@ export function cacheSource(cache: CacheService): CacheSource {
         return (await cache.delete(target.key)) ? 1 : 0;
       }
       if ('pattern' in target) return dryRun ? cache.countPattern(target.pattern) : cache.deletePattern(target.pattern);
-      return dryRun ? 0 : cache.deleteByTag(target.tag);
+      // A tag is removed by one word, without a look at what carries it; a guessed count would be worse than none.
+      if (dryRun) throw new MonitoringInputError([{ path: 'dryRun', message: 'cannot count what carries a tag' }]);
+      return cache.deleteByTag(target.tag);
     },
   };
 }
