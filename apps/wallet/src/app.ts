@@ -8,6 +8,8 @@ import { AccessTokens } from './accounts/access-tokens.js';
 import { Accounts } from './accounts/accounts.js';
 import { ensureOperator, type OperatorOutcome } from './accounts/operator.js';
 import { Passwords } from './accounts/passwords.js';
+import { Sessions } from './accounts/sessions.js';
+import { sessionSweepJob } from './accounts/sessions-sweep.js';
 import { redisConnection } from './caching/redis-connection.js';
 import { Warming } from './caching/warming.js';
 import { announceCommit, announceUnknownOutcome, createWalletCache } from './caching/wallet-cache.js';
@@ -118,7 +120,8 @@ async function openAccess(config: Config, database: Database) {
     verifyingKeys: keyring.accessTokenKeys,
     lifetimeSeconds: config.accessTokenTtlSeconds,
   });
-  return { keyring, accounts, accessTokens, operator };
+  const sessions = new Sessions(database, { lifetimeSeconds: config.refreshTokenTtlSeconds });
+  return { keyring, accounts, accessTokens, sessions, operator };
 }
 
 /** The cache, which hangs on the database's commits. */
@@ -155,7 +158,11 @@ function openMoney(config: Config, database: Database, keyring: Keyring, cacheSe
 
 /** Reads, and the care for the database that they run on. */
 function openQueries(config: Config, database: Database, ledger: Ledger, lifecycle: Lifecycle) {
-  const jobs = [tokenExpiryJob(database, ledger), idempotencySweepJob(database, config.idempotencyTtlSeconds)];
+  const jobs = [
+    tokenExpiryJob(database, ledger),
+    idempotencySweepJob(database, config.idempotencyTtlSeconds),
+    sessionSweepJob(database),
+  ];
   const care = new DatabaseCare({ database, jobs });
   lifecycle.onClose('upkeep', () => care.close());
   care.startSchedule(config.maintenanceIntervalSeconds);

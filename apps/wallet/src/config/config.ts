@@ -34,6 +34,8 @@ export interface Config {
   readonly masterKey: string | undefined;
   readonly operator: { readonly email: string; readonly password: string | undefined };
   readonly accessTokenTtlSeconds: number;
+  /** How long a session lasts without being refreshed. */
+  readonly refreshTokenTtlSeconds: number;
   readonly tokens: { readonly ttlSeconds: number; readonly maxAmountMinor: bigint };
   readonly cache: {
     readonly publicKeysTtlSeconds: number;
@@ -103,6 +105,7 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
     operator: readOperator(environment),
     accessTokenTtlSeconds:
       environment.integer('ACCESS_TOKEN_TTL_SECONDS', { min: 60, max: 86_400, unit: 'seconds' }) ?? 3600,
+    refreshTokenTtlSeconds: environment.integer('REFRESH_TOKEN_TTL_SECONDS', { ...seconds, min: 60 }) ?? 2_592_000,
     tokens: {
       ttlSeconds: environment.integer('TOKEN_TTL_SECONDS', { ...seconds, min: 60 }) ?? 604_800,
       maxAmountMinor: BigInt(

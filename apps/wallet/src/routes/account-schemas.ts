@@ -18,11 +18,20 @@ export const DeviceKeyIn = Type.Unsafe<unknown>({
 
 export const RoleSchema = Type.Unsafe<'user' | 'operator'>({ type: 'string', enum: ['user', 'operator'] });
 
+const tokenPair = {
+  accessToken: Type.String(),
+  expiresIn: Type.Integer({ description: 'Seconds until the access token expires' }),
+  refreshToken: Type.String({
+    description: 'Good once, for a new pair at `POST /auth/refresh`. Used again, it ends the session',
+  }),
+};
+
+export const TokenPairSchema = Type.Object(tokenPair, { title: 'TokenPair' });
+
 export const SessionSchema = Type.Object(
   {
     user: Type.Object({ id: Id, email: Type.String(), role: RoleSchema, createdAt: Time }),
-    accessToken: Type.String(),
-    expiresIn: Type.Integer({ description: 'Seconds until the access token expires' }),
+    ...tokenPair,
   },
   { title: 'Session' },
 );

@@ -4,14 +4,17 @@ import { Type, type Static } from 'typebox';
 import type { AccessTokens } from '../accounts/access-tokens.js';
 import type { Accounts, LoginOutcome, RegistrationOutcome } from '../accounts/accounts.js';
 import { passwordLength } from '../accounts/passwords.js';
+import type { Sessions } from '../accounts/sessions.js';
 import type { User } from '../accounts/user.js';
 import { DeviceKeyIn, SessionSchema } from './account-schemas.js';
 import { Problem } from './problem.js';
 import { closed, problems } from './schemas.js';
+import { deactivated, tokenPair } from './sessions.routes.js';
 
 export interface AuthRoutesOptions {
   accounts: Pick<Accounts, 'register' | 'login'>;
   accessTokens: Pick<AccessTokens, 'issue' | 'lifetimeSeconds'>;
+  sessions: Pick<Sessions, 'open'>;
 }
 
 /** Longer than any address or password that is accepted: what is over it is refused by the schema, before any work. */
@@ -31,20 +34,20 @@ const RegisterBody = Type.Object(
 );
 const LoginBody = Type.Object({ email: Email, password: Password }, closed);
 
-/** `POST /auth/register` and `POST /auth/login`. */
+/** `POST /auth/register` and `POST /auth/login`; both open a session. */
 export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (app, options) => {
-  const { accounts, accessTokens } = options;
+  const { accounts, accessTokens, sessions } = options;
   // Each try costs a core some 20 ms, and may be a guess at a password.
   const config = { limit: 'auth' } as const;
 
-  /** A session is for its reader alone. */
-  const openSession = (reply: FastifyReply, user: User): Static<typeof SessionSchema> => {
-    reply.header('cache-control', 'no-store');
+  const openSession = async (reply: FastifyReply, user: User): Promise<Static<typeof SessionSchema>> => {
     const { id, email, role, createdAt } = user;
+    const session = await sessions.open(id);
+    // The user was deactivated between the check of the password and here.
+    if (session.kind === 'deactivated') throw deactivated();
     return {
       user: { id, email, role, createdAt: createdAt.toISOString() },
-      accessToken: accessTokens.issue(id, role),
-      expiresIn: accessTokens.lifetimeSeconds,
+      ...tokenPair(reply, accessTokens, { id, role }, session.refreshToken),
     };
   };
 
@@ -56,13 +59,13 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (a
         summary: 'Register',
         tags: ['accounts'],
         body: RegisterBody,
-        response: { 201: SessionSchema, ...problems(400, 409, 429, 503) },
+        response: { 201: SessionSchema, ...problems(400, 401, 409, 429, 503) },
       },
     },
     async (request, reply) => {
       const outcome = await accounts.register(request.body);
       if (outcome.kind !== 'registered') throw registrationProblem(outcome);
-      return reply.code(201).send(openSession(reply, outcome.user));
+      return reply.code(201).send(await openSession(reply, outcome.user));
     },
   );
 
@@ -105,7 +108,7 @@ function loginProblem(outcome: Exclude<LoginOutcome, { kind: 'welcome' }>): Prob
     case 'bad_credentials':
       return new Problem(401, 'bad_credentials', 'The address or the password is wrong.');
     case 'deactivated':
-      return new Problem(401, 'account_deactivated', 'This account was deactivated.');
+      return deactivated();
     case 'busy':
       return overloaded();
   }

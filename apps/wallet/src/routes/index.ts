@@ -6,6 +6,7 @@ import type { Database } from '@dunlin/postgres';
 import type { FastifyInstance } from 'fastify';
 import type { AccessTokens } from '../accounts/access-tokens.js';
 import type { Accounts } from '../accounts/accounts.js';
+import type { Sessions } from '../accounts/sessions.js';
 import { responsePolicies } from '../caching/response-policies.js';
 import type { WarmingOptions } from '../caching/warming.js';
 import { cachedPrincipals, forgetPrincipal } from '../caching/wallet-cache.js';
@@ -27,6 +28,7 @@ import { Problem } from './problem.js';
 import { defaultPage, presentPage, publicKeyRoutes } from './public-keys.routes.js';
 import { installRateLimits } from './rate-limit.js';
 import { bearer } from './schemas.js';
+import { sessionRoutes } from './sessions.routes.js';
 import { tokenRoutes } from './tokens.routes.js';
 import { userRoutes } from './users.routes.js';
 import { secondsUntilNextExpiry, walletRoutes } from './wallet.routes.js';
@@ -35,6 +37,7 @@ export interface RouteServices {
   config: Config;
   accounts: Accounts;
   accessTokens: AccessTokens;
+  sessions: Sessions;
   keyring: Keyring;
   ledger: Ledger;
   tokens: TokenService;
@@ -49,7 +52,8 @@ export type AnswersAhead = Pick<WarmingOptions, 'policies' | 'balanceAnswer' | '
 
 /** Everything that the wallet answers, in the order of the contract. */
 export async function registerRoutes(app: FastifyInstance, services: RouteServices): Promise<AnswersAhead> {
-  const { config, accounts, accessTokens, cacheService, keyring, ledger, tokens, queries, database } = services;
+  const { config, accounts, accessTokens, sessions, cacheService, keyring, ledger, tokens, queries, database } =
+    services;
   const authenticate = installAuthentication(app, {
     accessTokens,
     loadPrincipal: cachedPrincipals(cacheService, (userId) => accounts.principalState(userId)),
@@ -59,7 +63,8 @@ export async function registerRoutes(app: FastifyInstance, services: RouteServic
   await app.register(responseCache, { cache: cacheService });
   await installOpenApi(app, '0.1.0');
 
-  await app.register(authRoutes, { accounts, accessTokens });
+  await app.register(authRoutes, { accounts, accessTokens, sessions });
+  await app.register(sessionRoutes, { accessTokens, sessions });
   await app.register(userRoutes, { accounts, authenticate });
   await app.register(deviceRoutes, { accounts, authenticate });
   await app.register(adminUserRoutes, {

@@ -29,6 +29,7 @@ describe('registering and logging in', () => {
       },
       accessToken: expect.any(String) as string,
       expiresIn: 600,
+      refreshToken: expect.stringMatching(/^[A-Za-z0-9_-]{64}$/) as string,
     });
     const login = await call('POST', '/auth/login', { body: { email: 'ada@EXAMPLE.org', password } });
     expect(login.status).toBe(200);

@@ -6,6 +6,7 @@ import { expect } from 'vitest';
 import { AccessTokens } from '../../src/accounts/access-tokens.js';
 import { Accounts } from '../../src/accounts/accounts.js';
 import { Passwords } from '../../src/accounts/passwords.js';
+import { Sessions } from '../../src/accounts/sessions.js';
 import { responsePolicies } from '../../src/caching/response-policies.js';
 import { toJwks } from '../../src/keys/jwks.js';
 import { loadKeyring, type Keyring } from '../../src/keys/keyring.js';
@@ -18,6 +19,7 @@ import { deviceRoutes } from '../../src/routes/devices.routes.js';
 import { installErrorHandler } from '../../src/routes/error-handler.js';
 import { publicKeyRoutes } from '../../src/routes/public-keys.routes.js';
 import { installRateLimits } from '../../src/routes/rate-limit.js';
+import { sessionRoutes } from '../../src/routes/sessions.routes.js';
 import { userRoutes } from '../../src/routes/users.routes.js';
 import { installValidation } from '../../src/routes/validation.js';
 import { createWalletDatabase, openDatabase } from './database.js';
@@ -30,6 +32,7 @@ export interface Session {
   user: { id: string; email: string; role: string; createdAt: string };
   accessToken: string;
   expiresIn: number;
+  refreshToken: string;
 }
 
 export interface Answer {
@@ -68,7 +71,9 @@ export async function startAccountApi(authMax = 0): Promise<AccountApi> {
   installValidation(app);
   const authenticate = installAuthentication(app, { accessTokens, loadPrincipal: (id) => accounts.principalState(id) });
   if (authMax > 0) installRateLimits(app, { max: 1000, authMax, windowSeconds: 60 });
-  await app.register(authRoutes, { accounts, accessTokens });
+  const sessions = new Sessions(database, { lifetimeSeconds: 3600 });
+  await app.register(authRoutes, { accounts, accessTokens, sessions });
+  await app.register(sessionRoutes, { accessTokens, sessions });
   await app.register(userRoutes, { accounts, authenticate });
   await app.register(deviceRoutes, { accounts, authenticate });
   const afterChange = (id: string) => Promise.resolve(void told.push(id));

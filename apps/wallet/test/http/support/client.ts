@@ -27,6 +27,7 @@ export interface Session {
   user: { id: string; email: string; role: string; createdAt: string };
   accessToken: string;
   expiresIn: number;
+  refreshToken: string;
 }
 
 export interface Balance {
