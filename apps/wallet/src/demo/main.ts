@@ -1,4 +1,8 @@
+import { EmbeddedError } from '@dunlin/embedded';
 import { ConfigError } from '../config/config-error.js';
+import { MasterKeyError } from '../keys/master-key.js';
+import { StartError } from '../process/start-error.js';
+import { DemoError } from './demo-error.js';
 import { readOptions } from './options.js';
 import { runDemo } from './run-demo.js';
 
@@ -10,7 +14,9 @@ for (const name of ['SIGINT', 'SIGTERM'] as const)
 try {
   process.exitCode = (await runDemo(options, process.env, interruption.signal)) ? 0 : 1;
 } catch (error) {
-  const isForTheReader = error instanceof ConfigError || interruption.signal.aborted;
+  const isForTheReader =
+    interruption.signal.aborted ||
+    [ConfigError, StartError, EmbeddedError, MasterKeyError, DemoError].some((kind) => error instanceof kind);
   const message =
     error instanceof Error ? (isForTheReader ? error.message : (error.stack ?? error.message)) : String(error);
   console.error(`The demo could not be carried out: ${message}`);

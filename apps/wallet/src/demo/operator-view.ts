@@ -1,3 +1,4 @@
+import { DemoError } from './demo-error.js';
 import type { HttpClient } from './http-client.js';
 
 interface CacheClass {
@@ -16,9 +17,9 @@ export interface OperatorView {
 export async function logIn(client: HttpClient, email: string, password: string): Promise<string> {
   const answer = await client.send({ method: 'POST', path: '/auth/login', body: { email, password } });
   if (answer.status === 429)
-    throw new Error('The wallet limits requests; start it with RATE_LIMIT_MAX=0 for the demo.');
+    throw new DemoError('The wallet limits requests; start it with RATE_LIMIT_MAX=0 for the demo.');
   if (answer.status !== 200)
-    throw new Error(`${email} could not log in: ${answer.status} ${answer.text.slice(0, 200)}`);
+    throw new DemoError(`${email} could not log in: ${answer.status} ${answer.text.slice(0, 200)}`);
   return (JSON.parse(answer.text) as { accessToken: string }).accessToken;
 }
 

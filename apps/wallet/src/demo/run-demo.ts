@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import type { Config } from '../config/config.js';
 import { Books } from './books.js';
 import { checkBooks, checkConservation } from './closing.js';
+import { DemoError } from './demo-error.js';
 import { fill, readAccounts, type DemoUser } from './fill.js';
 import { HttpClient } from './http-client.js';
 import { hitRate, Measurements } from './measurements.js';
@@ -30,6 +32,7 @@ export async function runDemo(
     const random = seededRandom(options.seed);
     const password = randomBytes(12).toString('base64url');
     const { database, ledger, tokens, config } = stage;
+    if (options.url !== undefined) await askForEntry(options.url, config);
     const filling = progressLine('Filling', options.transactions);
     const users = await fill({
       ...options,
@@ -55,6 +58,21 @@ export async function runDemo(
   }
 }
 
+/** A wallet that somebody else runs is asked first: it would be a pity to fill it and then to find its door shut. */
+async function askForEntry(url: string, config: Config): Promise<void> {
+  const client = new HttpClient(url);
+  try {
+    await logInOperator(client, config);
+  } finally {
+    client.close();
+  }
+}
+
+function logInOperator(client: HttpClient, { operator }: Config): Promise<string> {
+  if (operator.password === undefined) throw new DemoError('Give the demo the OPERATOR_PASSWORD of the wallet.');
+  return logIn(client, operator.email, operator.password);
+}
+
 interface Scene {
   options: DemoOptions;
   stage: Stage;
@@ -67,7 +85,7 @@ interface Scene {
 
 async function play({ options, stage, users, password, client, random, signal }: Scene): Promise<boolean> {
   const { database, config } = stage;
-  const operator = await logIn(client, config.operator.email, config.operator.password ?? '');
+  const operator = await logInOperator(client, config);
   const verdict = new Verdict();
   const measurements = new Measurements();
   const books = new Books(await readAccounts(database, users));

@@ -19,7 +19,10 @@ export interface TrafficOptions {
 
 /** Visits that may be under way at once: beyond it, new ones are left out, so a slow wallet is not buried under a backlog. */
 const MOST_VISITS = 300;
-const REQUESTS_OF_A_VISIT = 10;
+/** People look more often than they pay; with these, one request in ten is a write. */
+const SHARE_THAT_ONLY_LOOKS = 0.65;
+/** The mean over both kinds of visit below. */
+const REQUESTS_OF_A_VISIT = SHARE_THAT_ONLY_LOOKS * 8 + (1 - SHARE_THAT_ONLY_LOOKS) * 10;
 const TICK_MS = 20;
 
 /**
@@ -54,22 +57,21 @@ export async function drive(options: TrafficOptions): Promise<{ skippedVisits: n
 }
 
 /**
- * One visit, ten requests: the app opens (balance, history, what is new in the public keys), looks at the balance every now and then,
- * pays or buys or redeems once, and shows the balance that this left.
+ * One visit. The app opens (balance, history, what is new in the public keys); then its user only looks at the balance now and then,
+ * or spends two or three times, and is shown each time what is left.
  */
 async function visit(app: WalletApp, options: TrafficOptions): Promise<void> {
   const { random, users } = options;
   const pause = (): Promise<void> => delay(integer(random, 50, 350));
+  const onlyLooks = random() < SHARE_THAT_ONLY_LOOKS;
   await Promise.all([app.readBalance(), app.readHistory(), app.readPublicKeys()]);
-  for (let look = 0; look < 3; look += 1) {
+  for (let look = onlyLooks ? 5 : 2; look > 0; look -= 1) {
     await pause();
     await app.readBalance();
   }
-  await pause();
-  await spend(app, another(users, app.userId, random), random);
-  await app.readBalance();
-  for (let look = 0; look < 2; look += 1) {
+  for (let purchase = onlyLooks ? 0 : integer(random, 2, 3); purchase > 0; purchase -= 1) {
     await pause();
+    await spend(app, another(users, app.userId, random), random);
     await app.readBalance();
   }
 }
