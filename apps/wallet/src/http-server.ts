@@ -31,6 +31,8 @@ export async function createHttpServer(logger: FastifyBaseLogger): Promise<Fasti
     forceCloseConnections: 'idle',
   });
   endConnectionsWhileClosing(app);
+  // JSON in and out: any other type is refused by its name, not for what it holds.
+  app.removeContentTypeParser('text/plain');
   app.setSerializerCompiler(() => JSON.stringify);
   installValidation(app);
   installErrorHandler(app);

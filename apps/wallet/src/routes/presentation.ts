@@ -22,6 +22,13 @@ export const presentBalance = (balance: UserBalance): PresentedBalance => ({
   asOf: balance.asOf.toISOString(),
 });
 
+/**
+ * Stands for all of a balance but `asOf`, so that one that was read again and found unchanged is still the client's own. What expires
+ * changes no version, hence the sums; the user's id keeps equal balances of two people apart in a client that serves both.
+ */
+export const balanceTag = ({ userId, version, offline, pending }: UserBalance): string =>
+  `W/"${userId}.${version}.${offline}.${pending}"`;
+
 export const presentToken = (token: Omit<StoredToken, 'userId' | 'deviceKeyId'>): PresentedToken => ({
   id: token.id,
   amount: token.amount.toString(),

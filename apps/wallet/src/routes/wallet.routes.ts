@@ -11,7 +11,7 @@ import type { QueryOptimizationService } from '../queries/query-optimization-ser
 import type { Authenticate } from './authentication.js';
 import type { TypedApp } from './typed-app.js';
 import { markReplayed, readIdempotency } from './idempotency.js';
-import { presentBalance, presentTransaction } from './presentation.js';
+import { balanceTag, presentBalance, presentTransaction } from './presentation.js';
 import { Problem } from './problem.js';
 import { refusalProblem } from './refusals.js';
 import {
@@ -95,6 +95,7 @@ function balanceRoute(app: TypedApp, { authenticate, queries, policies }: Wallet
       const balance = await queries.getUserBalance(request.principal.id);
       reply.cacheVersion = Number(balance.version);
       reply.cacheTtlSeconds = secondsUntilNextExpiry(balance);
+      reply.header('etag', balanceTag(balance));
       return presentBalance(balance);
     },
   );
