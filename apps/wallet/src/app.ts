@@ -59,6 +59,9 @@ export interface App {
   announcement(): string[];
 }
 
+/** One for renewals, one for what is published beside them. */
+const commitLogConnections = 2;
+
 /** Builds the whole wallet and wires it; nothing listens yet. What fails here leaves nothing open. */
 export async function buildApp({
   config,
@@ -69,7 +72,7 @@ export async function buildApp({
   try {
     const database = await openDatabase(config, databaseUrl, logger, lifecycle);
     const access = await openAccess(config, database);
-    const cacheService = await openCache(config, database, logger, lifecycle);
+    const cacheService = await openCache(config, databaseUrl, logger, lifecycle);
     const money = openMoney(config, database, access.keyring, cacheService);
     const queries = openQueries(config, database, money.ledger, lifecycle);
     const monitor = await openMonitor(config, database, cacheService, queries.care, logger, lifecycle);
@@ -124,15 +127,21 @@ async function openAccess(config: Config, database: Database) {
   return { keyring, accounts, accessTokens, sessions, operator };
 }
 
-/** The cache, which hangs on the database's commits. */
-async function openCache(
-  config: Config,
-  database: Database,
-  logger: Logger,
-  lifecycle: Lifecycle,
-): Promise<CacheService> {
+/**
+ * The cache, which hangs on the database's commits. Its lease has connections of its own: a renewal that queued behind requests
+ * would lose it just when there is much to do.
+ */
+async function openCache(config: Config, url: string, logger: Logger, lifecycle: Lifecycle): Promise<CacheService> {
+  const commitLog = new Database({
+    connectionString: url,
+    poolSize: commitLogConnections,
+    statementTimeoutMs: config.pool.statementTimeoutMs,
+    applicationName: 'dunlin-wallet-cache',
+    logger,
+  });
+  lifecycle.onClose('commit log', () => commitLog.close());
   const cacheService = createWalletCache({
-    database,
+    commitLog,
     redis: redisConnection(config.redis),
     ttls: config.cache,
     memoryMaxBytes: config.cache.memoryMaxBytes,

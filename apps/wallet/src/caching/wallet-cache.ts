@@ -18,7 +18,8 @@ export interface CacheTtls {
 }
 
 export interface WalletCacheOptions {
-  database: Database;
+  /** Connections to the wallet's own database, for the lease and the commit log alone. */
+  commitLog: Database;
   redis: RedisConnectionOptions | undefined;
   ttls: CacheTtls;
   memoryMaxBytes: number;
@@ -64,7 +65,7 @@ export function createWalletCache(options: WalletCacheOptions): CacheService {
     ...(options.redis === undefined ? {} : { redis: options.redis }),
     classes: keyClasses(options.ttls),
     memory: { maxBytes: options.memoryMaxBytes },
-    commitLog: new PostgresCommitLog({ database: options.database, notifications: options.database }),
+    commitLog: new PostgresCommitLog({ database: options.commitLog, notifications: options.commitLog }),
     instanceName: 'wallet',
     logger: options.logger,
     onCall: options.onCall,

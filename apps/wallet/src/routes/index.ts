@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import type { AccessTokens } from '../accounts/access-tokens.js';
 import type { Accounts } from '../accounts/accounts.js';
 import type { Sessions } from '../accounts/sessions.js';
+import { withKeysAnnounced } from '../caching/key-changes.js';
 import { responsePolicies } from '../caching/response-policies.js';
 import type { WarmingOptions } from '../caching/warming.js';
 import { cachedPrincipals, forgetPrincipal } from '../caching/wallet-cache.js';
@@ -63,10 +64,16 @@ export async function registerRoutes(app: FastifyInstance, services: RouteServic
   await app.register(responseCache, { cache: cacheService });
   await installOpenApi(app, '0.1.0');
 
-  await app.register(authRoutes, { accounts, accessTokens, sessions });
+  const keyChanging = withKeysAnnounced(accounts, cacheService);
+  const { register } = keyChanging;
+  await app.register(authRoutes, {
+    accounts: { register, login: (email, password) => accounts.login(email, password) },
+    accessTokens,
+    sessions,
+  });
   await app.register(sessionRoutes, { accessTokens, sessions });
   await app.register(userRoutes, { accounts, authenticate });
-  await app.register(deviceRoutes, { accounts, authenticate });
+  await app.register(deviceRoutes, { accounts: keyChanging, authenticate });
   await app.register(adminUserRoutes, {
     accounts,
     authenticate,
