@@ -202,8 +202,18 @@ export class Database {
 
   /** Lets what runs end (for up to 10 s), refuses the rest, and closes what it opened. May be called twice. */
   close(): Promise<void> {
-    this.#closing ??= this.#shutDown();
+    this.#closing ??= this.#closeAwake();
     return this.#closing;
+  }
+
+  /** Idle connections and our timers keep no process running; one that awaits this must not end in the middle of it. */
+  async #closeAwake(): Promise<void> {
+    const awake = setInterval(() => undefined, 60_000);
+    try {
+      await this.#shutDown();
+    } finally {
+      clearInterval(awake);
+    }
   }
 
   async #shutDown(): Promise<void> {
