@@ -18,7 +18,7 @@ interface Metrics {
 let wallet: RunningApp;
 let user: RunningUser;
 beforeAll(async () => {
-  wallet = await startApp();
+  wallet = await startApp({ environment: { HEALTH_CHECK_INTERVAL: '200' } });
   user = await wallet.fundedUser('1000');
 });
 afterAll(() => wallet?.close());
@@ -176,18 +176,20 @@ test('an alert can be resolved once; none, and no id, are not found', async () =
   }
   expectProblem(await wallet.operator.call('POST', '/performance/alerts/%00/resolve'), 400, 'invalid_request');
   type Alerts = { data: { id: string; type: string; state: string; resolvedBy?: string }[]; count: number };
-  // Every process uses more than one percent of the memory that it may have, so this one fires and goes on firing.
-  await wallet.operator.put('/performance/thresholds', { memoryUsagePercent: 1 });
+  // Every process uses some memory, so the condition holds for as long as there is the rule.
+  const rule = { name: 'any-memory', metric: 'systemResources.memoryUsage', comparison: 'above', threshold: 0 };
+  const made = await wallet.operator.call('POST', '/performance/rules', { body: { ...rule, clearBound: 0 } });
+  expect(made.status, made.text).toBe(201);
   const opened = await until(async () => {
     const { data } = await read<Alerts>('/performance/alerts');
-    return data.find(({ type, state }) => type === 'memory_usage' && state !== 'resolved');
+    return data.find(({ type }) => type === 'rule:any-memory');
   });
-  await wallet.operator.put('/performance/thresholds', { memoryUsagePercent: null });
   const path = `/performance/alerts/${opened.id}/resolve`;
   const resolved = await wallet.operator.call<Json>('POST', path);
   expect(resolved.status, resolved.text).toBe(200);
   expect(resolved.body).toMatchObject({ id: opened.id, state: 'resolved', resolvedBy: wallet.operatorId });
   expectProblem(await wallet.operator.call('POST', path), 409, 'alert_already_resolved');
+  expect((await wallet.operator.call('DELETE', '/performance/rules/any-memory')).status).toBe(204);
   const all = await read<Alerts>('/performance/alerts?includeResolved=true');
   expect(all.count).toBe(all.data.length);
   expect(all.data.find(({ id }) => id === opened.id)).toMatchObject({ state: 'resolved' });
