@@ -37,7 +37,8 @@ export const adminUserRoutes: FastifyPluginAsyncTypebox<AdminUserRoutesOptions> 
         },
       },
       async (request) => {
-        const { id } = request.params;
+        // A UUID may come in capitals; it is told apart and remembered by its canonical form.
+        const id = request.params.id.toLowerCase();
         const outcome = await accounts.changeStanding(change, id, request.principal.id);
         if (outcome.kind === 'user_not_found') throw new Problem(404, 'user_not_found', 'There is no such user.');
         if (outcome.kind === 'own_account') {

@@ -97,7 +97,9 @@ describe('what a user holds and may do', () => {
       });
       expect(api.told).toEqual(Array<string>(4).fill(ada.user.id));
 
-      expect(await change('deactivate', ops.user.id)).toMatchObject({ status: 409, body: { code: 'own_account' } });
+      for (const own of [ops.user.id, ops.user.id.toUpperCase()]) {
+        expect(await change('deactivate', own)).toMatchObject({ status: 409, body: { code: 'own_account' } });
+      }
       expect(await change('freeze', uuidv7())).toMatchObject({ status: 404, body: { code: 'user_not_found' } });
       expect(api.told).toHaveLength(4);
     });
