@@ -15,10 +15,12 @@ export interface DemoOptions {
   readonly seed: number;
 }
 
-const description = `Fills a wallet with users and transactions, drives mixed traffic against it over HTTP, checks every answer, and says
-what it saw. Without --url it starts a wallet of its own on an embedded database in a scratch folder, and removes both.
-With --url, give it the environment of the wallet that it drives (DATABASE_URL or DATA_DIR, MASTER_KEY, OPERATOR_EMAIL,
-OPERATOR_PASSWORD); that wallet must run with RATE_LIMIT_MAX=0, and keeps the users and transactions that the demo makes.`;
+const description = [
+  'Fills a wallet with users and transactions, drives mixed traffic against it over HTTP, checks every answer, and says what it saw.',
+  'Without --url it starts a wallet of its own on an embedded database in a scratch folder, and removes both.',
+  'With --url, give it the environment of the wallet that it drives (DATABASE_URL or DATA_DIR, MASTER_KEY, OPERATOR_EMAIL, OPERATOR_PASSWORD);',
+  'that wallet must run with RATE_LIMIT_MAX=0, and keeps the users and transactions that the demo makes.',
+].join(' ');
 
 /** Reads the command line; ends the process with a message when it cannot be used. */
 export function readOptions(argv: readonly string[]): DemoOptions {
