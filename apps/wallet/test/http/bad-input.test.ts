@@ -74,8 +74,10 @@ describe.each(writes)('POST $path', (write) => {
     ['a list', [{ amount: '1' }]],
     ['true', true],
     ['an empty object', {}],
+    ['a list of lists without end', 'DEEP'],
   ])('refuses %s instead of its object', async (_, body) => {
-    expectProblem(await post(write, { raw: JSON.stringify(body) }), 400, 'invalid_request');
+    const raw = body === 'DEEP' ? `${'['.repeat(100_000)}${']'.repeat(100_000)}` : JSON.stringify(body);
+    expectProblem(await post(write, { raw }), 400, 'invalid_request');
   });
 
   test.each(['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x', 'text/xml', 'x'])(

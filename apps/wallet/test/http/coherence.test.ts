@@ -2,6 +2,7 @@ import { describeRedis, testRedisUrl } from '@dunlin/testkit';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTwoApps, type RunningApp, type RunningUser } from '../support/app.js';
 import type { Balance, History } from './support/client.js';
+import { expectProblem } from './support/problems.js';
 
 const rounds = 150;
 
@@ -104,6 +105,23 @@ function readYourWrites(redisUrl: () => string | undefined): void {
       const redeemed = await sender.http.post('/tokens/redeem', { tokens: tokens.map(({ token }) => token) });
       expect(redeemed.status).toBe(200);
       expect(await elsewhere.balance()).toMatchObject({ available, offline: '0' });
+    }
+  });
+
+  test('who is frozen or deactivated at one instance is so at the other, at once and however warm', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const user = await first.fundedUser('10');
+      const elsewhere = user.http.at(second.url);
+      expect((await elsewhere.transfer(receiver.id, '1')).status).toBe(201);
+      await elsewhere.balance();
+      const change = (standing: string) => first.operator.call('POST', `/admin/users/${user.id}/${standing}`);
+      expect((await change('freeze')).status).toBe(200);
+      expectProblem(await elsewhere.transfer(receiver.id, '1'), 403, 'account_frozen');
+      expect((await elsewhere.balance()).available).toBe('9');
+      expect((await change('unfreeze')).status).toBe(200);
+      expect((await elsewhere.transfer(receiver.id, '1')).status).toBe(201);
+      expect((await change('deactivate')).status).toBe(200);
+      expectProblem(await elsewhere.get('/wallet/balance'), 401, 'account_deactivated');
     }
   });
 }

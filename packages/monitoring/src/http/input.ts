@@ -32,6 +32,27 @@ export function parseObject(body: unknown): Record<string, unknown> {
   throw invalid('/body', 'must be a JSON object');
 }
 
+/** A NUL, which PostgreSQL keeps in no text, or half a surrogate pair, which UTF-8 cannot write. */
+const unstorable = /[\u0000\ud800-\udfff]/u;
+
+/**
+ * Refuses a body in which any text, names of fields included, could not be stored as it was sent. Walks with a list of its own, since
+ * a body may be nested deeper than calls can be.
+ */
+export function refuseUnstorableText(body: unknown): void {
+  const left: { path: string; value: unknown }[] = [{ path: '/body', value: body }];
+  for (let next = left.pop(); next !== undefined; next = left.pop()) {
+    const { path, value } = next;
+    if (typeof value === 'string' && unstorable.test(value)) throw invalid(path, 'has a character that is no text');
+    if (typeof value !== 'object' || value === null) continue;
+    for (const [name, inner] of Object.entries(value)) {
+      if (unstorable.test(name)) throw invalid(path, 'has a name with a character that is no text');
+      // A path that leads deeper than anything that is known here would only grow, not help.
+      left.push({ path: path.length > 200 ? path : `${path}/${name}`, value: inner });
+    }
+  }
+}
+
 export function invalid(path: string, message: string): HttpProblem {
   return new HttpProblem({
     status: 400,

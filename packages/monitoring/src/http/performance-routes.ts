@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
 import { alertRoutes } from './alert-routes.js';
 import { exportRoutes } from './export-routes.js';
 import { figureRoutes } from './figure-routes.js';
-import { toProblem } from './input.js';
+import { refuseUnstorableText, toProblem } from './input.js';
 import { HttpProblem, problemDocument } from './problem.js';
 import { routeContext, type PerformanceRoutesOptions } from './route-context.js';
 import { sourceRoutes } from './source-routes.js';
@@ -17,6 +17,10 @@ export const performanceRoutes: FastifyPluginCallback<PerformanceRoutesOptions> 
   fastify.setValidatorCompiler(() => () => true);
   fastify.setSerializerCompiler(() => (payload) => JSON.stringify(payload));
   formatErrors(fastify, options);
+  fastify.addHook('preValidation', (request, _reply, next) => {
+    refuseUnstorableText(request.body);
+    next();
+  });
   figureRoutes(fastify, context);
   alertRoutes(fastify, context);
   sourceRoutes(fastify, context);
