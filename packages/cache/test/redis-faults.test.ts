@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { describeRedis, startFaultProxy, startTestRedis, type FaultProxy, type TestRedis } from '@dunlin/testkit';
+import {
+  describeRedis,
+  ManualClock,
+  startFaultProxy,
+  startTestRedis,
+  type FaultProxy,
+  type TestRedis,
+} from '@dunlin/testkit';
 import { CacheService, type CacheServiceOptions } from '@dunlin/cache';
 
 const commandTimeoutMs = 150;
@@ -106,6 +113,18 @@ describeRedis('a Redis that fails', () => {
     await expect.poll(() => cache.set('plain', 'new'), { timeout: 5_000 }).toBe(true);
     expect(await cache.get('plain')).toBe('new');
     for (const key of ['user:1:a', 'user:2:b']) expect(await cache.get(key)).toBeNull();
+  });
+
+  it('a set that is still under way is not taken for one that failed: it is kept once it arrives', async () => {
+    const clock = new ManualClock();
+    const cache = await instance(server.port, { clock, commandTimeoutMs: 10_000 });
+    server.pause();
+    const setting = cache.set('slow', 'value');
+    // What is owed is tried again every second, and here two of these fall into the time that Redis takes.
+    await clock.advance(2_500);
+    server.resume();
+    expect(await setting).toBe(true);
+    expect(await cache.get('slow')).toBe('value');
   });
 
   it('a set that was given up is not stored later', async () => {

@@ -49,7 +49,7 @@ export class RedisTier implements SharedTier {
     return this.options.link.isReady;
   }
 
-  /** Invalidations that Redis has not confirmed. */
+  /** Invalidations that Redis did not confirm. */
   get owedCount(): number {
     return this.owed.size;
   }
@@ -139,7 +139,7 @@ export class RedisTier implements SharedTier {
   async set(key: string, tags: readonly string[], fill: SharedFill): Promise<boolean> {
     const names = this.options.keys.of(key);
     // Until Redis has said yes, it may hold either value, so it answers with neither.
-    const settle = this.owed.add({ kind: 'key', name: key });
+    const standing = this.owed.add({ kind: 'key', name: key });
     try {
       const done = await this.options.link.run(async (client) => {
         const tagStamps = await this.stampTags(tags, fill.ttlMs + fill.staleMs);
@@ -149,24 +149,20 @@ export class RedisTier implements SharedTier {
         return this.scripts.run(client, 'set', keys, args);
       });
       if (done !== 1) throw new Error('the set came too late');
-      settle();
+      standing.settle();
       this.countersOf(key).sets += 1;
       return true;
     } catch (error) {
+      standing.fall();
       this.note(key, error);
       return false;
     }
   }
 
   async remove(keys: readonly string[]): Promise<number | undefined> {
-    const settles = keys.map((key) => this.owed.add({ kind: 'key', name: key }));
-    const counts = await Promise.all(keys.map((key) => this.pay({ kind: 'key', name: key })));
-    let removed = 0;
-    counts.forEach((count, index) => {
-      if (count !== undefined) settles[index]?.();
-      removed += count ?? 0;
-    });
-    return counts.includes(undefined) ? undefined : removed;
+    const counts = await Promise.all(keys.map((key) => this.payNow({ kind: 'key', name: key })));
+    if (counts.includes(undefined)) return undefined;
+    return counts.reduce<number>((sum, count) => sum + (count ?? 0), 0);
   }
 
   async removeGroup(group: string): Promise<number | undefined> {
@@ -215,10 +211,9 @@ export class RedisTier implements SharedTier {
     if (this.paying) return;
     this.paying = true;
     try {
-      for (const debt of this.owed.all()) {
-        const settle = this.owed.add(debt);
-        if ((await this.pay(debt)) === undefined) return;
-        settle();
+      for (const debt of this.owed.due()) {
+        // A newer call may have taken it over meanwhile; what it stored must not be removed for the older one's sake.
+        if (this.owed.isDue(debt) && (await this.payNow(debt)) === undefined) return;
       }
     } finally {
       this.paying = false;
@@ -226,10 +221,10 @@ export class RedisTier implements SharedTier {
   }
 
   private async payNow(debt: Debt): Promise<number | undefined> {
-    const settle = this.owed.add(debt);
+    const standing = this.owed.add(debt);
     const count = await this.pay(debt);
-    if (count === undefined) return undefined;
-    settle();
+    if (count === undefined) standing.fall();
+    else standing.settle();
     return count;
   }
 
