@@ -3,6 +3,7 @@ import type { Coherence } from './coherence/coherence.js';
 import type { StaleNames } from './coherence/commit-log.js';
 import { jitteredTtlMs, newEntry, type Entry } from './entry.js';
 import { CacheError } from './errors.js';
+import { FailedLoads } from './failed-loads.js';
 import { Flights, type Flight } from './flights.js';
 import { globMatcher } from './glob.js';
 import type { CompiledClass, KeyClasses } from './key-class.js';
@@ -29,6 +30,7 @@ const maxKeyLength = 1_024;
 export class CacheCore {
   readonly memory: MemoryTier;
   readonly flights = new Flights();
+  readonly failedLoads = new FailedLoads();
   readonly classes: KeyClasses;
   readonly clock: Clock;
   shared: SharedTier | undefined;
@@ -123,6 +125,7 @@ export class CacheCore {
   /** With a version, an entry of at least that version stays. */
   forgetKey(key: string, version?: number): boolean {
     this.flights.fenceKey(key, version);
+    this.failedLoads.forget(key);
     const entry = this.memory.get(key);
     if (!entry) return false;
     if (version !== undefined && entry.version !== undefined && entry.version >= version) return false;
@@ -133,18 +136,21 @@ export class CacheCore {
     const group = this.classes.groupOfPattern(pattern);
     const accepts = group === undefined ? globMatcher(pattern) : (key: string): boolean => key.startsWith(group);
     this.flights.fenceWhere((flight) => accepts(flight.key));
+    this.failedLoads.forgetWhere(accepts);
     return this.dropAll(group === undefined ? this.memory.keysWhere(accepts) : this.memory.keysOfGroup(group));
   }
 
   forgetTag(tag: string): string[] {
     this.tagEpoch += 1;
     this.flights.fenceWhere((flight) => flight.tags.includes(tag));
+    this.failedLoads.forgetWhere((_key, tags) => tags.includes(tag));
     return this.dropAll(this.memory.keysOfTag(tag));
   }
 
   /** Everything may be stale: forget all of it. */
   forgetAll(): void {
     this.flights.fenceAll();
+    this.failedLoads.clear();
     this.memory.clear();
   }
 

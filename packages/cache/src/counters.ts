@@ -28,6 +28,8 @@ export class ClassCounters {
   joined = 0;
   /** Loads whose value was given to its callers but not kept, because something newer was known. */
   fenced = 0;
+  /** Lookups that were spared a load because one had just failed. */
+  backedOff = 0;
   loads = 0;
   loadErrors = 0;
   loadMsTotal = 0;
@@ -56,7 +58,7 @@ export class ClassCounters {
 
   /** Starts over; bytes held are a level, not a count, and stay. */
   reset(): void {
-    this.hits = this.misses = this.staleHits = this.joined = this.fenced = 0;
+    this.hits = this.misses = this.staleHits = this.joined = this.fenced = this.backedOff = 0;
     this.loads = this.loadErrors = this.loadMsTotal = this.invalidations = 0;
     this.unchangedReloads = this.comparedReloads = 0;
     for (const tier of [this.memory, this.redis]) {

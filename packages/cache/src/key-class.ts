@@ -15,6 +15,12 @@ export interface KeyClass {
   readonly staleWhileRevalidateSeconds?: number;
   /** How long after its ttl a value may be served when the loader fails. Never with `strict`. Default 0. */
   readonly staleIfErrorSeconds?: number;
+  /**
+   * How long after a failed load callers get its error, or a stale value where the class allows one, instead of a load of
+   * their own; doubled with each failure in a row up to 64 times, shortened at random by up to half. 0 turns it off; never
+   * with `strict`. Default 50.
+   */
+  readonly retryAfterErrorMs?: number;
   /** Money: never served stale, only from memory and only under a lease (docs/cache.md). Default false. */
   readonly strict?: boolean;
   /** Where values are kept. Default both; `strict` classes are kept in memory only. */
@@ -29,6 +35,7 @@ export interface CompiledClass {
   readonly jitter: number;
   readonly staleWhileRevalidateMs: number;
   readonly staleIfErrorMs: number;
+  readonly retryAfterErrorMs: number;
   readonly strict: boolean;
   readonly inMemory: boolean;
   readonly inRedis: boolean;
@@ -102,6 +109,7 @@ export class KeyClasses {
 const noGroups: readonly string[] = [];
 /** A key of more segments than this is grouped by its first ones only. */
 const maxGroups = 6;
+const defaultRetryAfterErrorMs = 50;
 
 function compile(given: KeyClass): CompiledClass {
   const where = `classes: ${given.name || '(unnamed)'}`;
@@ -116,6 +124,10 @@ function compile(given: KeyClass): CompiledClass {
   if (!(jitter >= 0 && jitter <= 0.5)) throw invalid(`${where}: jitter must be from 0 to 0.5`);
   if (!(swr >= 0) || !(sie >= 0)) throw invalid(`${where}: stale windows must not be negative`);
   if (strict && (swr > 0 || sie > 0)) throw invalid(`${where}: a strict class is never served stale`);
+  const retryAfterErrorMs = given.retryAfterErrorMs ?? (strict ? 0 : defaultRetryAfterErrorMs);
+  if (!(retryAfterErrorMs >= 0 && retryAfterErrorMs <= 60_000))
+    throw invalid(`${where}: retryAfterErrorMs must be from 0 to 60000`);
+  if (strict && retryAfterErrorMs > 0) throw invalid(`${where}: a strict class loads again at once after an error`);
   if (strict && (given.tiers ?? 'memory') !== 'memory')
     throw invalid(`${where}: a strict class is kept in memory only`);
   const tiers = strict ? 'memory' : (given.tiers ?? 'both');
@@ -126,6 +138,7 @@ function compile(given: KeyClass): CompiledClass {
     jitter,
     staleWhileRevalidateMs: swr * 1000,
     staleIfErrorMs: sie * 1000,
+    retryAfterErrorMs,
     strict,
     inMemory: tiers !== 'redis',
     inRedis: tiers !== 'memory',

@@ -1,6 +1,7 @@
 import { checkKey, type CacheCore } from './core.js';
 import type { Entry } from './entry.js';
 import { CacheError } from './errors.js';
+import type { FailedLoad } from './failed-loads.js';
 import type { Flight } from './flights.js';
 import type { CompiledClass } from './key-class.js';
 import { runLoader, Waiters, type Loaded } from './load-run.js';
@@ -44,10 +45,18 @@ export class LoadPath {
     const wanted: Wanted<T> = { key, policy, loader, options, tags: checkTags(options.tags) };
     const nowMs = core.clock.monotonicMs();
     if (options.skipCache !== true) {
-      const entry = core.servable(key, nowMs, options.allowStale === false ? 0 : policy.staleWhileRevalidateMs);
+      const entry = core.servable(
+        key,
+        nowMs,
+        (options.allowStale ?? true) === true ? policy.staleWhileRevalidateMs : 0,
+      );
       if (entry) return this.fromMemory(wanted, entry, nowMs);
       if (policy.inMemory) policy.counters.memory.misses += 1;
       const running = core.flights.joinable(key);
+      if (running && options.allowStale === 'while-loading') {
+        const stale = core.servable(key, nowMs, policy.staleWhileRevalidateMs);
+        if (stale) return this.fromMemory(wanted, stale, nowMs);
+      }
       // A strict read may wait for a load that began earlier only while everyone who changes the value waits for this instance.
       if (running && (!policy.strict || core.memoryServes(policy, nowMs))) return this.join(wanted, running);
     }
@@ -110,6 +119,7 @@ export class LoadPath {
   }
 
   private refresh<T>(wanted: Wanted<T>): void {
+    if (this.core.failedLoads.waiting(wanted.key, this.core.clock.monotonicMs())) return;
     // Nobody waits for this one; its failure was counted where it happened and the stale value has been served.
     this.takeOff({ ...wanted, options: { ...wanted.options, allowStale: false } }).outcome?.catch(() => undefined);
   }
@@ -128,6 +138,11 @@ export class LoadPath {
   private async fly<T>(wanted: Wanted<T>, flight: Flight, signal: AbortSignal): Promise<Landed> {
     const { policy, options } = wanted;
     const shared = policy.inRedis ? this.core.shared : undefined;
+    const failed = this.core.failedLoads.waiting(wanted.key, this.core.clock.monotonicMs());
+    if (failed && options.skipCache !== true) {
+      const landed = await this.insteadOfLoading(wanted, shared, flight, failed);
+      if (landed) return landed;
+    }
     let spare: SharedHit | undefined;
     let claim: FillClaim | undefined;
     if (shared) {
@@ -141,14 +156,43 @@ export class LoadPath {
     try {
       loaded = await runLoader(wanted.loader, signal);
       policy.counters.observeLoad(this.core.clock.monotonicMs() - startedMs);
+      this.core.failedLoads.forget(wanted.key);
     } catch (error) {
       policy.counters.loadErrors += 1;
+      this.noteFailure(flight, policy, signal, error);
       if (shared && claim) await shared.release(claim);
       const rescued = this.staleInstead(wanted, spare);
       if (rescued) return rescued;
       throw error;
     }
     return this.keep(wanted, flight, loaded, options, shared, claim);
+  }
+
+  /** A load that nobody waited for to its end, or that an invalidation overtook, says nothing about the next one. */
+  private noteFailure(flight: Flight, policy: CompiledClass, signal: AbortSignal, error: unknown): void {
+    if (signal.aborted || !flight.joinable) return;
+    const nowMs = this.core.clock.monotonicMs();
+    this.core.failedLoads.note(flight.key, policy, flight.tags, { error, nowMs, random: Math.random() });
+  }
+
+  /**
+   * After a load that failed a moment ago: what another process has loaded meanwhile, else a stale value where the class allows it, else
+   * the same error. Undefined: load.
+   */
+  private async insteadOfLoading<T>(
+    wanted: Wanted<T>,
+    shared: SharedTier | undefined,
+    flight: Flight,
+    failed: FailedLoad,
+  ): Promise<Landed | undefined> {
+    const { key, tags, policy, options } = wanted;
+    const read = await shared?.read(key, tags);
+    const found = read?.kind === 'hit' ? read : undefined;
+    const landed = (found && this.acceptShared(wanted, flight, found)) ?? this.staleInstead(wanted, found);
+    if (!landed && options.shareErrors === false) return undefined;
+    policy.counters.backedOff += 1;
+    if (landed) return landed;
+    throw failed.error;
   }
 
   private async keep<T>(
@@ -210,6 +254,8 @@ export class LoadPath {
       }
       if (claim.leader || options.skipCache === true || waits === maxWaits)
         return spare ? { kind: 'load', spare, claim } : { kind: 'load', claim };
+      const stale = options.allowStale === 'while-loading' && spare && this.staleOf(wanted, spare);
+      if (stale) return { kind: 'landed', landed: stale };
       policy.counters.joined += 1;
       await shared.untilFilled(key, claim.leaseMs, signal);
     }
@@ -225,12 +271,22 @@ export class LoadPath {
       this.core.promote(flight, policy, hit);
       return { ...base, outcome: 'hit' };
     }
-    if (options.allowStale !== false && hit.freshForMs + policy.staleWhileRevalidateMs > 0) {
-      policy.counters.redis.hits += 1;
-      this.refresh(wanted);
-      return { ...base, outcome: 'stale' };
-    }
-    return undefined;
+    const { allowStale = true } = options;
+    // In memory it can answer those who come while this caller loads.
+    if (allowStale === 'while-loading' && policy.staleWhileRevalidateMs > 0) this.core.promote(flight, policy, hit);
+    if (allowStale !== true) return undefined;
+    const stale = this.staleOf(wanted, hit);
+    if (stale) this.refresh(wanted);
+    return stale;
+  }
+
+  /** A value of Redis that is past its ttl, while the class lets it answer during a load. */
+  private staleOf<T>(wanted: Wanted<T>, hit: SharedHit): Landed | undefined {
+    const { policy } = wanted;
+    if (hit.freshForMs + policy.staleWhileRevalidateMs <= 0) return undefined;
+    policy.counters.redis.hits += 1;
+    const { stored, freshForMs: ttlMs, ageMs } = hit;
+    return { stored, tier: 'redis', outcome: 'stale', ttlMs, ageMs, kept: true };
   }
 
   /** After a failed load: the old value, where the class allows it. Never for strict classes: their windows are 0. */

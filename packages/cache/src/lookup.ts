@@ -22,8 +22,16 @@ export interface LookupOptions {
   readonly signal?: AbortSignal;
   /** Load in any case, and keep what comes. Default false. */
   readonly skipCache?: boolean;
-  /** Whether a stale value may be served while a load runs in the background, where the class allows. Default true. */
-  readonly allowStale?: boolean;
+  /**
+   * Whether a stale value may be served, where the class allows: `true`, while a load runs in the background; `while-loading`, while
+   * another caller's load runs, and the first caller waits for its own; `false`, not at all. Default true.
+   */
+  readonly allowStale?: boolean | 'while-loading';
+  /**
+   * Whether this caller takes the error of a load that failed a moment ago for its own (`retryAfterErrorMs` of the class). False: it
+   * loads at once, unless a stale value may stand in. Default true.
+   */
+  readonly shareErrors?: boolean;
 }
 
 /** A value and how it came, enough for a `Cache-Status` field. */

@@ -15,6 +15,8 @@ export interface ClassMetrics {
   readonly joined: number;
   readonly fenced: number;
   readonly invalidations: number;
+  /** Lookups that were spared a load because one of their key had just failed. */
+  readonly backedOff: number;
   readonly loads: number;
   readonly loadErrors: number;
   /** Mean and median cost of a load; undefined before the first. */
@@ -78,7 +80,7 @@ export function percentage(hits: number, misses: number): number {
 
 function measureClass(policy: CompiledClass): ClassMetrics {
   const { counters } = policy;
-  const { hits, misses, staleHits, joined, fenced, invalidations, loads, loadErrors } = counters;
+  const { hits, misses, staleHits, joined, fenced, invalidations, backedOff, loads, loadErrors } = counters;
   return {
     name: policy.name,
     pattern: policy.pattern,
@@ -91,6 +93,7 @@ function measureClass(policy: CompiledClass): ClassMetrics {
     joined,
     fenced,
     invalidations,
+    backedOff,
     loads,
     loadErrors,
     averageLoadMs: loads === 0 ? undefined : counters.loadMsTotal / loads,

@@ -45,6 +45,7 @@ export class WritePath {
     const ttlMs = core.ttlMs(policy, ttlSeconds);
     const tags = options.tags ?? [];
     core.flights.fenceKey(key);
+    core.failedLoads.forget(key);
     const mayHold = policy.inMemory && (!policy.strict || core.coherence !== undefined);
     core.memory.remove(key);
     const held = mayHold && core.put(key, policy, tags, { stored, version: options.version, ttlMs });
