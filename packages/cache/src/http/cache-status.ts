@@ -12,6 +12,7 @@ export const cacheName = 'dunlin';
 export function cacheStatus(outcome: ExchangeOutcome): string {
   switch (outcome.kind) {
     case 'hit':
+      // Below zero for a stale answer, as RFC 9211 has it.
       return `${cacheName}; hit; ttl=${Math.floor(outcome.ttlSeconds)}`;
     case 'forwarded':
       return `${cacheName}; fwd=${outcome.why}${outcome.stored ? '; stored' : ''}`;

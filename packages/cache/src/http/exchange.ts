@@ -58,7 +58,10 @@ export async function beginExchange<Request extends PolicyRequest>(
     policy: policy.className,
     // A value that is no answer, set by hand under the same key, is loaded over.
     skipCache: skipCache || (held !== undefined && !answer),
-    allowStale: false,
+    // The first request past the ttl runs the handler as any other does; those who come meanwhile get the old answer.
+    allowStale: 'while-loading',
+    // A failure is the answer to one request and never to another; only an old answer may stand in for it.
+    shareErrors: false,
     signal: AbortSignal.timeout(longestWaitMs),
     ...(tags ? { tags } : {}),
   });
