@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
 import { describeRedis, startTestRedis, type TestRedis } from '@dunlin/testkit';
 import { CacheService, type CacheServiceOptions } from '@dunlin/cache';
 import { startCluster, type TestCluster } from './support/cluster.js';
-import { cacheConformance } from './support/conformance.js';
+import { itConforms } from './support/conformance.js';
 import { openBank, type BankDatabase, type BankLog } from './support/database.js';
 
 async function connected(options: CacheServiceOptions): Promise<CacheService> {
@@ -13,7 +13,7 @@ async function connected(options: CacheServiceOptions): Promise<CacheService> {
 }
 
 describe('memory alone', () => {
-  cacheConformance(() => connected({}), { betweenInstances: false });
+  itConforms(() => connected({}), { betweenInstances: false });
 });
 
 describe('memory with a commit log', () => {
@@ -26,7 +26,7 @@ describe('memory with a commit log', () => {
     for (const log of logs.splice(0)) await log.close();
   });
   afterAll(() => bank.close());
-  cacheConformance(
+  itConforms(
     async () => {
       const log = await bank.openLog();
       logs.push(log);
@@ -50,12 +50,12 @@ describeRedis('over Redis', () => {
   });
 
   describe('Redis alone', () => {
-    cacheConformance(() => connected({ redis: { url: server.url }, namespace, memory: { maxEntries: 0 } }), {
+    itConforms(() => connected({ redis: { url: server.url }, namespace, memory: { maxEntries: 0 } }), {
       betweenInstances: true,
     });
   });
   describe('both tiers', () => {
-    cacheConformance(() => connected({ redis: { url: server.url }, namespace }), { betweenInstances: true });
+    itConforms(() => connected({ redis: { url: server.url }, namespace }), { betweenInstances: true });
   });
 });
 
@@ -69,7 +69,7 @@ describeRedis('over a Redis Cluster of six nodes', () => {
   beforeEach(() => {
     namespace = `t${randomUUID().slice(0, 8)}`;
   });
-  cacheConformance(
+  itConforms(
     () =>
       connected({
         redis: { cluster: cluster.nodes },

@@ -9,6 +9,8 @@ export default mergeConfig(
     resolve: {
       alias: [
         { find: /^@dunlin\/cache\/(fastify|express)$/, replacement: `${root}/src/http/$1.ts` },
+        { find: /^@dunlin\/cache\/conformance$/, replacement: `${root}/src/conformance/index.ts` },
+        { find: /^@dunlin\/cache\/keyv$/, replacement: `${root}/src/keyv-store.ts` },
         { find: /^@dunlin\/cache$/, replacement: `${root}/src/index.ts` },
       ],
     },
