@@ -22,6 +22,8 @@ export const passwordLength = { min: 8, max: 128 } as const;
 
 /** 8 to 128 characters of any script, counted after normalisation (NFKC), so that each keyboard's way of writing them fits. */
 export function parsePassword(text: string): PasswordParsing {
+  // Half a surrogate pair has no form in UTF-8: every such half would be hashed as the same replacement character.
+  if (/[\ud800-\udfff]/u.test(text)) return { kind: 'invalid', reason: 'has a character that is no text' };
   const password = text.normalize('NFKC');
   // Characters, not UTF-16 units: what a person counts. The raw length is bounded first, as the count walks the text.
   const length = password.length > passwordLength.max * 4 ? Number.POSITIVE_INFINITY : [...password].length;

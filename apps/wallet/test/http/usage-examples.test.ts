@@ -9,7 +9,9 @@ describeRedis('with Redis', () => usageExamples(testRedisUrl));
 /** The three examples of the summary, against the services that the running wallet itself uses. */
 function usageExamples(redisUrl: () => string | undefined): void {
   let wallet: RunningApp;
-  beforeAll(async () => void (wallet = await startApp({ redisUrl: redisUrl() })));
+  beforeAll(
+    async () => void (wallet = await startApp({ redisUrl: redisUrl(), environment: { HEALTH_CHECK_INTERVAL: '200' } })),
+  );
   afterAll(() => wallet?.close());
 
   test('the cache keeps data for its time and forgets it by pattern', async () => {
