@@ -23,6 +23,8 @@ export interface RunnableApp {
 export type BuildRunnableApp = (options: { config: Config; databaseUrl: string }) => Promise<RunnableApp>;
 
 const STOP_BOUND_MS = 9_500;
+/** Ctrl-C reaches the wallet from the terminal and once more from npm; what comes so soon after the first is its echo, not an order. */
+const ECHO_MS = 1_000;
 
 /** Runs the wallet in this process until a signal ends it. Answers when it is up; the process then ends by itself. */
 export async function runWallet(
@@ -67,16 +69,19 @@ async function start(
 }
 
 function listenToProcess(shutdown: Shutdown, say: (line: string) => void): void {
+  let firstSignalMs = Number.NEGATIVE_INFINITY;
   for (const [signal, code] of [
     ['SIGTERM', 143],
     ['SIGINT', 130],
     ['SIGHUP', 129],
   ] as const) {
     process.on(signal, () => {
+      if (performance.now() - firstSignalMs < ECHO_MS) return;
       if (shutdown.hasBegun) {
         say(`${signal} again: ending at once.`);
         process.exit(code);
       }
+      firstSignalMs = performance.now();
       say(`${signal}: finishing what is running (at most ${STOP_BOUND_MS / 1000} s; once more to end at once).`);
       void shutdown.begin(0);
     });

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { processTree } from '@dunlin/embedded';
 import { makeScratchFolder, removeScratchFolder, startTestPostgres } from '@dunlin/testkit';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -113,6 +114,18 @@ describe('a start', { timeout: TIMEOUT_MS }, () => {
     await first.ended;
     await until('nobody in the data folder', () => holdersOf(dataFolder).length === 0);
     expect((await post(`${await start().ready}/auth/login`, ACCOUNT)).status).toBe(200);
+  });
+
+  test('by npm in a terminal: Ctrl-C reaches it twice, and still what runs is finished', async () => {
+    const wallet = start({}, NPM_START);
+    await wallet.ready;
+    // What a terminal does: the signal goes to the whole process group, and npm hands its own on to its child.
+    const pid = wallet.process.pid as number;
+    const group = processTree(pid);
+    for (const member of group) process.kill(member, 'SIGINT');
+    await wallet.ended;
+    expect(wallet.output()).not.toContain('again');
+    await until('nobody in the data folder', () => holdersOf(dataFolder).length === 0);
   });
 
   test('by npm passes a SIGTERM on, and does not outlive an npm that is killed', async () => {
