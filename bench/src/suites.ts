@@ -1,0 +1,14 @@
+import type { Suite } from './harness/suite.js';
+
+/** Loaded when asked for, so that a bench does not need what another one measures. */
+const suites: Readonly<Record<string, () => Promise<Suite>>> = {
+  cache: async () => (await import('./cache/cache-suite.js')).cacheSuite,
+};
+
+export const suiteNames: readonly string[] = Object.keys(suites);
+
+export async function findSuite(name: string): Promise<Suite> {
+  const load = suites[name];
+  if (!load) throw new Error(`there is no bench named ${name}`);
+  return load();
+}
