@@ -29,6 +29,7 @@ import { databaseSource } from './observing/database-source.js';
 import { DatabaseCare } from './queries/database-care.js';
 import { QueryOptimizationService } from './queries/query-optimization-service.js';
 import { StartError } from './process/start-error.js';
+import { rewriteBalanceAnswer } from './routes/balance-rewrite.js';
 import { registerRoutes, type RouteServices } from './routes/index.js';
 import { TokenService } from './tokens/token-service.js';
 
@@ -159,7 +160,7 @@ function openMoney(config: Config, database: Database, keyring: Keyring, cacheSe
     database,
     currency: config.currency,
     writer: cacheService.instanceId,
-    afterCommit: (commit) => announceCommit(cacheService, commit),
+    afterCommit: (commit) => announceCommit(cacheService, commit, rewriteBalanceAnswer),
     afterUnknownOutcome: (accountIds) => void announceUnknownOutcome(cacheService, accountIds),
   });
   return { ledger, tokens: new TokenService({ database, ledger, keyring, ...config.tokens }) };

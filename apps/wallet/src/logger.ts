@@ -20,6 +20,8 @@ export function createLogger(level: string): Logger {
         'authorization',
         '*.password',
         '*.token',
+        '*.accessToken',
+        '*.refreshToken',
         '*.authorization',
         'req.headers',
         'err.detail',

@@ -5,7 +5,7 @@ import { checkKey, type CacheCore } from './core.js';
 import { CacheError } from './errors.js';
 import { globMatcher } from './glob.js';
 import { nameOfPattern, patternOfName } from './stale-pattern.js';
-import { storeValue } from './value.js';
+import { storeValue, type StoredValue } from './value.js';
 
 /** One cached thing that a commit changed. */
 export interface CommittedChange {
@@ -17,6 +17,11 @@ export interface CommittedChange {
   readonly value?: unknown;
   /** Cap of the new value's ttl. */
   readonly ttlSeconds?: number;
+  /**
+   * In place of `value`: makes the new one of what memory keeps, where the writer can. Gets the kept value (bytes or frozen JSON, not to
+   * be changed) and its version; undefined to have it forgotten. What it gives is good no longer than the kept one was.
+   */
+  readonly rewrite?: (kept: unknown, keptVersion: number) => unknown;
 }
 
 export interface Committed {
@@ -29,6 +34,11 @@ export interface Committed {
 export interface SetOptions {
   readonly tags?: readonly string[];
   readonly version?: number;
+}
+
+/** As it lies in memory, without the copy that a reader would get. */
+function keptValue(stored: StoredValue): unknown {
+  return stored.kind === 'bytes' ? stored.bytes : stored.value;
 }
 
 const nobody: Acknowledgement = { waitedMs: 0, confirmed: 0, expired: [] };
@@ -170,12 +180,16 @@ export class WritePath {
    * commit, and then this value would be the stale one.
    */
   private writeThrough(change: CommittedChange): void {
-    const { key, version, value } = change;
-    if (version === undefined || value === undefined) return;
+    const { key, version } = change;
+    if (version === undefined) return;
     const held = this.core.memory.get(key);
     if (!held || held.version === undefined || held.version >= version) return;
+    const value = change.rewrite ? change.rewrite(keptValue(held.stored), held.version) : change.value;
+    if (value === undefined) return;
     const { policy, tags } = held;
-    const ttlMs = this.core.ttlMs(policy, change.ttlSeconds);
+    const remainingMs = change.rewrite ? held.freshUntilMs - this.core.clock.monotonicMs() : Infinity;
+    if (remainingMs <= 0) return;
+    const ttlMs = Math.min(this.core.ttlMs(policy, change.ttlSeconds), remainingMs);
     const stored = storeValue(value);
     // Under this key lies something else, such as a whole HTTP answer: it is forgotten, not replaced.
     if (stored.kind !== held.stored.kind) return;

@@ -72,21 +72,33 @@ export function createWalletCache(options: WalletCacheOptions): CacheService {
   });
 }
 
-/** Tells the cache, and through it every instance, what a ledger commit changed; resolves when it may be acknowledged. */
-export async function announceCommit(cache: CacheService, commit: LedgerCommit): Promise<void> {
-  await cache.afterCommit({ published: commit.published, changes: staleKeys(commit.changes) });
+/**
+ * Tells the cache, and through it every instance, what a ledger commit changed; resolves when it may be acknowledged. Where the commit
+ * knows the new balance, the kept answer is rewritten with it by `rewriteBalance` instead of being forgotten.
+ */
+export async function announceCommit(
+  cache: CacheService,
+  commit: LedgerCommit,
+  rewriteBalance: BalanceRewrite,
+): Promise<void> {
+  const changes = commit.changes.flatMap(({ accountId, version, posted }) => {
+    const balance = { key: balanceKey(accountId), version: Number(version) };
+    const rewrite = (kept: unknown, keptVersion: number): unknown =>
+      posted !== undefined && BigInt(keptVersion) === posted.versionBefore
+        ? rewriteBalance(kept, { version, ...posted })
+        : undefined;
+    return [posted === undefined ? balance : { ...balance, rewrite }, { key: historyKeys(accountId) }];
+  });
+  await cache.afterCommit({ published: commit.published, changes });
 }
+
+/** The answer of a balance as it is kept, brought to what the account's row says now; undefined to have it forgotten. */
+export type BalanceRewrite = (kept: unknown, posted: { version: bigint; balance: bigint; held: bigint }) => unknown;
 
 /** A commit whose outcome nobody knows: what it may have changed is forgotten. */
 export async function announceUnknownOutcome(cache: CacheService, accountIds: readonly string[]): Promise<void> {
-  await cache.afterUnknownOutcome({ changes: staleKeys(accountIds.map((accountId) => ({ accountId }))) });
-}
-
-function staleKeys(changes: readonly { accountId: string; version?: bigint }[]): { key: string; version?: number }[] {
-  return changes.flatMap(({ accountId, version }) => [
-    { key: balanceKey(accountId), ...(version === undefined ? {} : { version: Number(version) }) },
-    { key: historyKeys(accountId) },
-  ]);
+  const changes = accountIds.flatMap((id) => [{ key: balanceKey(id) }, { key: historyKeys(id) }]);
+  await cache.afterUnknownOutcome({ changes });
 }
 
 /** After a user's standing has changed: resolves when no instance goes by what it knew before. */

@@ -92,7 +92,10 @@ export class Ledger {
         return rows[0] as ExecuteRow;
       });
       // Each answer waits until the commit may be acknowledged; the next batch need not, so it is not held up.
-      const acknowledged = this.options.afterCommit({ published: row.publication, changes: readChanges(row) });
+      const acknowledged = this.options.afterCommit({
+        published: row.publication,
+        changes: readChanges(prepared, row),
+      });
       return readOutcomes(this.options.database, this.options.currency, prepared, row).map(async (outcome) => {
         const [settled] = await Promise.all([outcome, acknowledged]);
         return settled;

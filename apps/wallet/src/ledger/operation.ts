@@ -58,7 +58,10 @@ export type OperationOutcome =
   | { kind: 'completed'; replayed: boolean; transaction: Transaction }
   | { kind: 'refused'; replayed: boolean; code: RefusalCode; tokenIds?: string[] };
 
-/** A user's account after a commit. `posted`, where it is known: what its row says now, and its version before the batch. */
+/**
+ * A user's account after a commit. `posted`, where it is known: what its row says now and its version before the batch; left out
+ * where the account's tokens changed as well, for then its balance is more than its row.
+ */
 export interface AccountChange {
   accountId: string;
   version: bigint;

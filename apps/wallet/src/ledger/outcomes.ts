@@ -42,16 +42,20 @@ export function readOutcomes(
   });
 }
 
-export function readChanges(row: ExecuteRow): AccountChange[] {
-  return row.changed_accounts.map((accountId, at) => ({
-    accountId,
-    version: row.versions[at] as bigint,
-    posted: {
-      versionBefore: row.versions_before[at] as bigint,
-      balance: row.balances[at] as bigint,
-      held: row.helds[at] as bigint,
-    },
-  }));
+export function readChanges(batch: readonly PreparedOperation[], row: ExecuteRow): AccountChange[] {
+  const withTokens = new Set(
+    batch.flatMap(({ operation }) => ('tokens' in operation || 'tokenIds' in operation ? [operation.userId] : [])),
+  );
+  return row.changed_accounts.map((accountId, at) => {
+    const version = row.versions[at] as bigint;
+    if (withTokens.has(accountId)) return { accountId, version };
+    const [versionBefore, balance, held] = [row.versions_before[at], row.balances[at], row.helds[at]] as [
+      bigint,
+      bigint,
+      bigint,
+    ];
+    return { accountId, version, posted: { versionBefore, balance, held } };
+  });
 }
 
 function refusal(outcome: string, detail: ExecuteRow['refusal_details'][number]): OperationOutcome {

@@ -24,7 +24,7 @@ import { authRoutes } from './auth.routes.js';
 import { installAuthentication, principalIfAny, type Authenticate } from './authentication.js';
 import { deviceRoutes } from './devices.routes.js';
 import { installOpenApi } from './openapi.js';
-import { presentBalance } from './presentation.js';
+import { balanceTag, presentBalance } from './presentation.js';
 import { Problem } from './problem.js';
 import { defaultPage, presentPage, publicKeyRoutes } from './public-keys.routes.js';
 import { installRateLimits } from './rate-limit.js';
@@ -105,6 +105,7 @@ export async function registerRoutes(app: FastifyInstance, services: RouteServic
       const ttlSeconds = secondsUntilNextExpiry(balance);
       return {
         ...json(presentBalance(balance)),
+        etag: balanceTag(balance),
         version: Number(balance.version),
         ...(ttlSeconds === null ? {} : { ttlSeconds }),
       };

@@ -9,7 +9,15 @@ export const presentTransaction = (transaction: Transaction): PresentedTransacti
   amount: transaction.amount.toString(),
   createdAt: transaction.createdAt.toISOString(),
   completedAt: transaction.completedAt?.toISOString() ?? null,
+  metadata: forItsParties(transaction.metadata),
 });
+
+/** Which operator brought money in is kept with the transaction, and is no business of its receiver. */
+function forItsParties(metadata: Transaction['metadata']): Transaction['metadata'] {
+  if (metadata === null) return null;
+  const { operatorId: _, ...told } = metadata;
+  return told;
+}
 
 export const presentBalance = (balance: UserBalance): PresentedBalance => ({
   userId: balance.userId,
@@ -26,7 +34,12 @@ export const presentBalance = (balance: UserBalance): PresentedBalance => ({
  * Stands for all of a balance but `asOf`, so that one that was read again and found unchanged is still the client's own. What expires
  * changes no version, hence the sums; the user's id keeps equal balances of two people apart in a client that serves both.
  */
-export const balanceTag = ({ userId, version, offline, pending }: UserBalance): string =>
+export const balanceTag = ({
+  userId,
+  version,
+  offline,
+  pending,
+}: Pick<UserBalance, 'userId' | 'version' | 'offline' | 'pending'>): string =>
   `W/"${userId}.${version}.${offline}.${pending}"`;
 
 export const presentToken = (token: Omit<StoredToken, 'userId' | 'deviceKeyId'>): PresentedToken => ({

@@ -120,4 +120,4 @@ Object.assign(plugin, { [Symbol.for('skip-override')]: true, [Symbol.for('fastif
 
 export { plugin as responseCache };
 export * from './policy.js';
-export { warmAnswer, type AnswerAhead } from './warm-answer.js';
+export { rewriteAnswer, warmAnswer, type AnswerAhead } from './warm-answer.js';

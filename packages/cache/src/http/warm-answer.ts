@@ -1,11 +1,13 @@
 import type { CacheService } from '../cache-service.js';
-import { encodeAnswer, makeAnswer } from './answer.js';
+import { decodeAnswer, encodeAnswer, makeAnswer } from './answer.js';
 import type { PolicyRequest, ResponseCachePolicy } from './policy.js';
 
 /** An answer that is made ahead of its request, as its handler would have made it. */
 export interface AnswerAhead {
   readonly body: string;
   readonly contentType: string;
+  /** The entity tag that the handler would set, if it sets one. */
+  readonly etag?: string;
   readonly ttlSeconds?: number;
   readonly version?: number;
 }
@@ -23,15 +25,33 @@ export async function warmAnswer<Request extends PolicyRequest>(
   await cache.lookup<Buffer>(
     key,
     async (context) => {
-      const { body, contentType, ttlSeconds, version } = await load();
+      const { body, contentType, etag, ttlSeconds, version } = await load();
       if (version !== undefined) context.setVersion(version);
       if (ttlSeconds !== undefined) context.capTtlSeconds(ttlSeconds);
       const headers = new Map([
         ['content-type', contentType],
         ['cache-control', policy.cacheControl],
+        ...(etag === undefined ? [] : [['etag', etag] as const]),
       ]);
       return encodeAnswer(makeAnswer(headers, Buffer.from(body)));
     },
     { policy: policy.className },
   );
+}
+
+/**
+ * For `rewrite` of a committed change: the kept answer with another body, its other fields as they were. Undefined when `kept` is
+ * no answer or `rewrite` gives up. `etag` as the handler would set it; left out, it is made of the body.
+ */
+export function rewriteAnswer(
+  kept: unknown,
+  rewrite: (body: string) => { body: string; etag?: string } | undefined,
+): Buffer | undefined {
+  const answer = decodeAnswer(kept);
+  const rewritten = answer && rewrite(answer.body.toString());
+  if (!answer || !rewritten) return undefined;
+  const headers = new Map(answer.headers);
+  if (rewritten.etag === undefined) headers.delete('etag');
+  else headers.set('etag', rewritten.etag);
+  return encodeAnswer(makeAnswer(headers, Buffer.from(rewritten.body)));
 }
