@@ -112,4 +112,25 @@ export const fences = [
     put: 'if (number < 0) this.options.onGap();',
     tests: 'redis.test',
   },
+  {
+    name: 'an invalidation ends the wait after a failed load',
+    file: 'src/core.ts',
+    find: 'this.failedLoads.forget(key);',
+    put: '',
+    tests: 'failed-loads',
+  },
+  {
+    name: 'HTTP: the old answer goes out only while another request loads',
+    file: 'src/http/exchange.ts',
+    find: "allowStale: 'while-loading'",
+    put: 'allowStale: true',
+    tests: 'http-stale',
+  },
+  {
+    name: 'HTTP: one failure is no answer to another request',
+    file: 'src/http/exchange.ts',
+    find: 'shareErrors: false,',
+    put: '',
+    tests: 'http-stale',
+  },
 ];
