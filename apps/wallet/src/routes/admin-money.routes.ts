@@ -53,8 +53,8 @@ export const adminMoneyRoutes: FastifyPluginAsyncTypebox<AdminMoneyRoutesOptions
           idempotency: readIdempotency(request, request.principal.id),
           metadata: { reference, operatorId: request.principal.id },
         });
-        if (outcome.kind === 'refused') throw refusalProblem(outcome);
         markReplayed(reply, outcome.replayed);
+        if (outcome.kind === 'refused') throw refusalProblem(outcome);
         return reply.code(201).send(presentTransaction(outcome.transaction));
       },
     );

@@ -104,8 +104,8 @@ function purchaseRoute(app: TypedApp, { authenticate, tokens }: TokenRoutesOptio
         ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
       });
       if (outcome.kind === 'invalid') throw invalid(outcome);
-      if (outcome.kind === 'refused') throw refusalProblem(outcome);
       markReplayed(reply, outcome.replayed);
+      if (outcome.kind === 'refused') throw refusalProblem(outcome);
       return reply
         .code(201)
         .send({ transaction: presentTransaction(outcome.transaction), tokens: outcome.tokens.map(presentToken) });
@@ -192,8 +192,8 @@ function redeemRoute(app: TypedApp, { authenticate, tokens }: TokenRoutesOptions
       const userId = request.principal.id;
       const outcome = await tokens.redeem(userId, request.body.tokens, readIdempotency(request, userId));
       if (outcome.kind === 'invalid') throw invalid(outcome, 422, 'invalid_token');
-      if (outcome.kind === 'refused') throw refusalProblem(outcome);
       markReplayed(reply, outcome.replayed);
+      if (outcome.kind === 'refused') throw refusalProblem(outcome);
       return { transaction: presentTransaction(outcome.transaction), redeemed: outcome.redeemed };
     },
   );

@@ -175,8 +175,8 @@ function transferRoute(app: TypedApp, { authenticate, ledger }: WalletRoutesOpti
         ...(note === undefined ? {} : { note }),
       };
       const outcome = await ledger.execute(operation);
-      if (outcome.kind === 'refused') throw refusalProblem(outcome);
       markReplayed(reply, outcome.replayed);
+      if (outcome.kind === 'refused') throw refusalProblem(outcome);
       return reply.code(201).send(presentTransaction(outcome.transaction));
     },
   );

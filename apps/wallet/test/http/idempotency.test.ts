@@ -66,7 +66,9 @@ test('a refusal is an answer too: repeated, it stays, though the money is there 
   const key = randomUUID();
   expectProblem(await sender.http.transfer(receiver.id, '10', key), 422, 'insufficient_funds');
   await first.deposit(sender.id, '100');
-  expectProblem(await sender.http.transfer(receiver.id, '10', key), 422, 'insufficient_funds');
+  const refusedAgain = await sender.http.transfer(receiver.id, '10', key);
+  expectProblem(refusedAgain, 422, 'insufficient_funds');
+  expect(replayed(refusedAgain)).toBe('true');
   expect((await sender.http.transfer(receiver.id, '10')).status).toBe(201);
 });
 
