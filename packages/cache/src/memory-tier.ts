@@ -12,6 +12,7 @@ export interface MemoryLimits {
 export class MemoryTier {
   private readonly entries = new Map<string, Entry>();
   private readonly groups = new Map<string, Set<string>>();
+  private readonly tags = new Map<string, Set<string>>();
   private heldBytes = 0;
 
   constructor(private readonly limits: MemoryLimits) {}
@@ -36,8 +37,8 @@ export class MemoryTier {
     this.entries.set(entry.key, entry);
     this.heldBytes += entry.sizeBytes;
     entry.policy.counters.memory.bytes += entry.sizeBytes;
-    for (const group of entry.groups) this.join(group, entry.key);
-    for (const tag of entry.tags) this.join(tagGroup(tag), entry.key);
+    for (const group of entry.groups) join(this.groups, group, entry.key);
+    for (const tag of entry.tags) join(this.tags, tag, entry.key);
     return true;
   }
 
@@ -47,8 +48,8 @@ export class MemoryTier {
     this.entries.delete(key);
     this.heldBytes -= entry.sizeBytes;
     entry.policy.counters.memory.bytes -= entry.sizeBytes;
-    for (const group of entry.groups) this.part(group, key);
-    for (const tag of entry.tags) this.part(tagGroup(tag), key);
+    for (const group of entry.groups) part(this.groups, group, key);
+    for (const tag of entry.tags) part(this.tags, tag, key);
     return true;
   }
 
@@ -59,7 +60,7 @@ export class MemoryTier {
 
   /** Keys that carry `tag`. Cost: their number. */
   keysOfTag(tag: string): string[] {
-    return [...(this.groups.get(tagGroup(tag)) ?? [])];
+    return [...(this.tags.get(tag) ?? [])];
   }
 
   /** Keys that `accepts` takes. Cost: one call an entry. */
@@ -71,6 +72,7 @@ export class MemoryTier {
     for (const entry of this.entries.values()) entry.policy.counters.memory.bytes -= entry.sizeBytes;
     this.entries.clear();
     this.groups.clear();
+    this.tags.clear();
     this.heldBytes = 0;
   }
 
@@ -89,21 +91,16 @@ export class MemoryTier {
       oldest.policy.counters.memory.evictions += 1;
     }
   }
-
-  private join(group: string, key: string): void {
-    const members = this.groups.get(group);
-    if (members) members.add(key);
-    else this.groups.set(group, new Set([key]));
-  }
-
-  private part(group: string, key: string): void {
-    const members = this.groups.get(group);
-    members?.delete(key);
-    if (members?.size === 0) this.groups.delete(group);
-  }
 }
 
-/** Tags and prefixes share one index; the leading NUL keeps a tag from being taken for a prefix. */
-function tagGroup(tag: string): string {
-  return `\u0000${tag}`;
+function join(index: Map<string, Set<string>>, name: string, key: string): void {
+  const members = index.get(name);
+  if (members) members.add(key);
+  else index.set(name, new Set([key]));
+}
+
+function part(index: Map<string, Set<string>>, name: string, key: string): void {
+  const members = index.get(name);
+  members?.delete(key);
+  if (members?.size === 0) index.delete(name);
 }

@@ -39,25 +39,38 @@ const longestWaitMs = 10_000;
 /** Marks a load whose handler failed, so that the class's stale-if-error applies to those who wait. */
 class HandlerFailed extends Error {}
 
-/** Looks for the request's answer; without one, the request is to be handled and, if it leads the load, `fill` told of the answer. */
-export async function beginExchange<Request extends PolicyRequest>(
+/**
+ * Looks for the request's answer; without one, the request is to be handled and, if it leads the load, `fill` told of the answer. What
+ * memory holds is given at once: a promise for it would cost a hit more than the look itself.
+ */
+export function beginExchange<Request extends PolicyRequest>(
   cache: CacheService,
   policy: ResponseCachePolicy<Request>,
   request: Request,
-): Promise<Exchange> {
+): Exchange | Promise<Exchange> {
   const key = request.method === 'GET' ? keyOf(policy, request) : undefined;
   const directives = request.headers['cache-control'];
   if (key === undefined || hasDirective(directives, 'no-store')) return handle('bypass');
-  const skipCache = hasDirective(directives, 'no-cache') || request.headers.pragma === 'no-cache';
-  const held = skipCache ? undefined : cache.getFromMemory(key);
+  const onRequest = hasDirective(directives, 'no-cache') || request.headers.pragma === 'no-cache';
+  const held = onRequest ? undefined : cache.getFromMemory(key);
   const answer = held && decodeAnswer(held.value);
   if (held && answer) return answered(answer, { outcome: 'hit', ...held });
+  // A value that is no answer, set by hand under the same key, is loaded over.
+  return leadOrWait(cache, policy, request, { key, onRequest, skipCache: onRequest || held !== undefined });
+}
+
+/** The rest of an exchange that memory alone could not answer: Redis, another request's handler, or one's own. */
+async function leadOrWait<Request extends PolicyRequest>(
+  cache: CacheService,
+  policy: ResponseCachePolicy<Request>,
+  request: Request,
+  wanted: { readonly key: string; readonly onRequest: boolean; readonly skipCache: boolean },
+): Promise<Exchange> {
   const fill = new Fill(policy);
   const tags = policy.tagsOf?.(request);
-  const lookup = cache.lookup<Buffer | undefined>(key, (context) => fill.lead(context), {
+  const lookup = cache.lookup<Buffer | undefined>(wanted.key, (context) => fill.lead(context), {
     policy: policy.className,
-    // A value that is no answer, set by hand under the same key, is loaded over.
-    skipCache: skipCache || (held !== undefined && !answer),
+    skipCache: wanted.skipCache,
     // The first request past the ttl runs the handler as any other does; those who come meanwhile get the old answer.
     allowStale: 'while-loading',
     // A failure is the answer to one request and never to another; only an old answer may stand in for it.
@@ -67,7 +80,7 @@ export async function beginExchange<Request extends PolicyRequest>(
   });
   const first = await fill.leadsOr(lookup);
   if (first === 'leads') {
-    fill.why = skipCache ? 'request' : 'miss';
+    fill.why = wanted.onRequest ? 'request' : 'miss';
     return { kind: 'handle', fill, status: '' };
   }
   const found = first && decodeAnswer(first.value);

@@ -1,7 +1,7 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { CacheService } from '../cache-service.js';
 import { matchesEntity, type CachedAnswer } from './answer.js';
-import { beginExchange, type Fill, type Filled } from './exchange.js';
+import { beginExchange, type Exchange, type Fill, type Filled } from './exchange.js';
 import type { ResponseCachePolicy } from './policy.js';
 
 /** Names in `res.locals` by which a handler caps its answer's ttl and states its data's version. */
@@ -16,7 +16,7 @@ const gatherLimitBytes = 1_048_576;
 /** Keeps the answers of the routes behind it. Place it after authentication. A hit skips everything that follows. */
 export function responseCache(cache: CacheService, policy: ResponseCachePolicy<Request>): RequestHandler {
   return (request: Request, response: Response, next: NextFunction): void => {
-    beginExchange(cache, policy, request).then((exchange) => {
+    const carryOn = (exchange: Exchange): void => {
       if (response.destroyed) {
         if (exchange.kind === 'handle') exchange.fill?.abandon();
         return;
@@ -30,7 +30,10 @@ export function responseCache(cache: CacheService, policy: ResponseCachePolicy<R
       response.setHeader('cache-status', exchange.status);
       response.setHeader('age', exchange.ageSeconds);
       sendAnswer(request, response, exchange.answer);
-    }, next);
+    };
+    const exchange = beginExchange(cache, policy, request);
+    if (exchange instanceof Promise) exchange.then(carryOn, next);
+    else carryOn(exchange);
   };
 }
 

@@ -1,7 +1,7 @@
-import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import type { CacheService } from '../cache-service.js';
 import { matchesEntity, type CachedAnswer } from './answer.js';
-import { beginExchange, type Fill } from './exchange.js';
+import { beginExchange, type Exchange, type Fill } from './exchange.js';
 import type { ResponseCachePolicy } from './policy.js';
 
 declare module 'fastify' {
@@ -49,17 +49,28 @@ const plugin: FastifyPluginCallback<FastifyResponseCacheOptions> = (fastify, opt
   done();
 };
 
+type Done = (error?: Error | null, payload?: unknown) => void;
+
+/** The hooks call back where there is nothing to wait for and return a promise where there is: a hit in memory makes no promise at all. */
 function lookUpWith(cache: CacheService, policy: ResponseCachePolicy<FastifyRequest>) {
-  return async function lookUp(this: FastifyInstance, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-    const exchange = await beginExchange(cache, policy, request);
-    if (exchange.kind === 'answer') {
-      reply.header('cache-status', exchange.status).header('age', exchange.ageSeconds);
-      return sendAnswer(request, reply, exchange.answer);
-    }
-    if (exchange.fill) fills.set(reply, exchange.fill);
-    else reply.header('cache-status', exchange.status);
+  return function lookUp(request: FastifyRequest, reply: FastifyReply, done: Done): Promise<unknown> | undefined {
+    const exchange = beginExchange(cache, policy, request);
+    if (exchange instanceof Promise) return exchange.then((later) => carryOn(request, reply, later));
+    // Nobody is called back when the answer has gone out.
+    if (carryOn(request, reply, exchange) === undefined) done();
     return undefined;
   };
+}
+
+/** The reply when it was answered, undefined when the request is to be handled. */
+function carryOn(request: FastifyRequest, reply: FastifyReply, exchange: Exchange): FastifyReply | undefined {
+  if (exchange.kind === 'answer') {
+    reply.header('cache-status', exchange.status).header('age', exchange.ageSeconds);
+    return sendAnswer(request, reply, exchange.answer);
+  }
+  if (exchange.fill) fills.set(reply, exchange.fill);
+  else reply.header('cache-status', exchange.status);
+  return undefined;
 }
 
 function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer: CachedAnswer): FastifyReply {
@@ -68,10 +79,23 @@ function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer: Cached
   return reply.send(answer.body);
 }
 
-async function keep(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+function keep(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: Done,
+): Promise<unknown> | undefined {
   const fill = fills.get(reply);
-  if (!fill) return payload;
-  fills.delete(reply);
+  if (fill) {
+    fills.delete(reply);
+    return finish(request, reply, payload, fill);
+  }
+  done(null, payload);
+  return undefined;
+}
+
+/** Tells the fill of the handler's answer, and returns the payload to send. */
+async function finish(request: FastifyRequest, reply: FastifyReply, payload: unknown, fill: Fill): Promise<unknown> {
   const filled = await fill.finish({
     statusCode: reply.statusCode,
     headers: headersOf(reply),
@@ -93,8 +117,9 @@ async function keep(request: FastifyRequest, reply: FastifyReply, payload: unkno
 }
 
 /** A request that ended without passing `onSend`, such as a hijacked one. */
-async function abandon(_request: FastifyRequest, reply: FastifyReply): Promise<void> {
+function abandon(_request: FastifyRequest, reply: FastifyReply, done: Done): void {
   fills.get(reply)?.abandon();
+  done();
 }
 
 function headersOf(reply: FastifyReply): Map<string, string> {
