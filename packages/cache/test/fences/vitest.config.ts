@@ -14,6 +14,6 @@ export default mergeConfig(
         { find: /^@dunlin\/cache$/, replacement: `${root}/src/index.ts` },
       ],
     },
-    test: { bail: 1, reporters: ['dot'], testTimeout: 12_000 },
+    test: { bail: 1, reporters: ['dot'], testTimeout: 20_000 },
   }),
 );
