@@ -62,6 +62,7 @@ export interface App {
 
 /** One for renewals, one for what is published beside them. */
 const commitLogConnections = 2;
+const leasePatienceMs = 2_000;
 
 /** Builds the whole wallet and wires it; nothing listens yet. What fails here leaves nothing open. */
 export async function buildApp({
@@ -151,6 +152,8 @@ async function openCache(config: Config, url: string, logger: Logger, lifecycle:
   });
   lifecycle.onClose('cache', () => cacheService.disconnect());
   await cacheService.connect();
+  // Not a condition: without its lease the wallet reads from the database.
+  await cacheService.untilCoherent(leasePatienceMs);
   return cacheService;
 }
 

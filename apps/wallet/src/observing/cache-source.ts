@@ -1,11 +1,17 @@
 import type { CacheCall, CacheService } from '@dunlin/cache';
 import { currentRequest, MonitoringInputError, type CacheSource } from '@dunlin/monitoring';
 
+const leasePatienceMs = 1_000;
+
 /** What the monitor reads from the wallet's cache. */
 export function cacheSource(cache: CacheService): CacheSource {
   return {
     getMetrics: () => cache.getMetrics(),
-    isHealthy: () => cache.isHealthy(),
+    async isHealthy() {
+      // A lease that lapsed for a moment (a busy second, a flush that took long) is back with the next renewal, and no news.
+      await cache.untilCoherent(leasePatienceMs);
+      return cache.isHealthy();
+    },
     tiers: () => Object.entries(cache.getMetrics().tiers).map(([name, figures]) => ({ name, ...figures })),
     classes: () =>
       cache.getMetrics().classes.map(({ advice, ...figures }) => ({
