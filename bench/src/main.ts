@@ -68,4 +68,12 @@ function installedVersion(require: NodeJS.Require, name: string): string {
   return 'not found';
 }
 
+// Ends by way of the exit handlers, which end the servers and workers that were started.
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const) {
+  process.once(signal, () => process.exit(code));
+}
 process.exitCode = await main();

@@ -16,8 +16,6 @@ export interface KeyedWorker {
 export interface KeyedOptions {
   readonly tier: Tier;
   readonly keyCount: number;
-  /** Undefined: wherever the kernel likes. */
-  readonly core: number | undefined;
   /** Added to the mark, so that two questions do not read each other's values. */
   readonly mark: string;
 }
@@ -34,7 +32,7 @@ export async function startKeyed(
     redisUrl: context.redis.url,
     mark: `${context.redis.mark}-${options.mark}`,
   };
-  const worker: Worker = await startWorker(module, settings, options.core);
+  const worker: Worker = await startWorker(module, settings);
   return { contestant, ask: (request) => worker.ask(request), stop: () => worker.stop() };
 }
 

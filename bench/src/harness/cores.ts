@@ -19,9 +19,3 @@ export function chooseCores(): Cores {
 export function pinnedTo(core: number | undefined): readonly string[] {
   return core === undefined ? [] : ['taskset', '-c', String(core)];
 }
-
-/** Moves a process that already runs, all its threads included. Throws when it does not go there. */
-export function pinProcess(pid: number, core: number): void {
-  const outcome = spawnSync('taskset', ['-a', '-c', '-p', String(core), String(pid)], { timeout: 5_000 });
-  if (outcome.status !== 0) throw new Error(`process ${pid} could not be pinned to core ${core}`);
-}

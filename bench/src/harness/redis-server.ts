@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { hasRedisServer, startTestRedis } from '@dunlin/testkit';
 import { Redis } from 'ioredis';
-import { pinProcess, type Cores } from './cores.js';
 
 /** The Redis that a run uses. */
 export interface BenchRedis {
   readonly url: string;
   readonly version: string;
-  /** Whether it was started for this run, and so is empty and pinned to a core of its own. */
+  /** Whether it was started for this run, and so is empty. */
   readonly isOurs: boolean;
   /** In the name of every key that the run makes, so that it can be told from what a borrowed Redis holds. */
   readonly mark: string;
@@ -15,7 +14,7 @@ export interface BenchRedis {
 }
 
 /** Takes `REDIS_URL`, or starts a server on a free port. */
-export async function openRedis(cores: Cores): Promise<BenchRedis> {
+export async function openRedis(): Promise<BenchRedis> {
   const mark = `dunlin-bench-${randomBytes(4).toString('hex')}`;
   const given = process.env.REDIS_URL;
   if (given !== undefined && given !== '') {
@@ -29,7 +28,6 @@ export async function openRedis(cores: Cores): Promise<BenchRedis> {
   }
   if (!hasRedisServer()) throw new Error('no redis-server on the PATH: install one, or name a Redis in REDIS_URL');
   const server = await startTestRedis();
-  if (cores.other !== undefined) pinProcess(server.pid, cores.other);
   return { url: server.url, version: await versionOf(server.url), isOurs: true, mark, close: () => server.stop() };
 }
 

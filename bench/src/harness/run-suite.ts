@@ -18,7 +18,7 @@ export interface RunOptions {
 export async function runSuite(suite: Suite, options: RunOptions): Promise<boolean> {
   const { say, rounds, only } = options;
   const cores = chooseCores();
-  const redis = await openRedis(cores);
+  const redis = await openRedis();
   const machine = machineFacts(redis);
   const startedMs = performance.now();
   const answers: Answer[] = [];

@@ -27,16 +27,14 @@ const contenders: readonly ContestantName[] = [
 /** Removing `user:123:*`, 1,000 of 1,000,000 keys, while another client goes on reading. */
 export async function deletePattern(context: BenchContext): Promise<Answer> {
   await putBallast(context);
-  const { redis, cores } = context;
+  const { redis } = context;
   const onlooker = await startWorker(new URL('../workers/onlooker-worker.js', import.meta.url), {
     redisUrl: redis.url,
     mark: redis.mark,
   });
   const waits = new Map<string, number[]>(contenders.map((name) => [name, []]));
   try {
-    const wanted = contenders.map(
-      (name) => [name, { tier: 'redis', keyCount: 0, core: cores.measured, mark: 'pattern' }] as const,
-    );
+    const wanted = contenders.map((name) => [name, { tier: 'redis', keyCount: 0, mark: 'pattern' }] as const);
     const [times, idle] = await withKeyed(context, wanted, async (workers) => {
       const turns = workers.map((worker) => ({
         contestant: worker.contestant,
@@ -50,7 +48,7 @@ export async function deletePattern(context: BenchContext): Promise<Answer> {
     const best = 'index set + UNLINK';
     return {
       question: 'Delete user:123:*',
-      method: `1,000 of 1,000,000 keys in Redis. Meanwhile another process reads one key again and again; its longest wait in each round, from ${marginMs} ms before to ${marginMs} ms after. The two processes share a core, Redis has the other.`,
+      method: `1,000 of 1,000,000 keys in Redis. Meanwhile another process reads one key again and again; its longest wait in each round, from ${marginMs} ms before to ${marginMs} ms after.`,
       measured: [...times, ...contenders.map(waitOf), idleWait],
       targets: [
         ceiling('delete user:123:*, 1,000 of 1,000,000 keys', named(times, '@dunlin/cache'), named(times, best), 5),

@@ -13,9 +13,7 @@ const removers: readonly ContestantName[] = ['@dunlin/cache', 'bentocache', 'cac
 
 /** Removing a tag that 1,000 values carry. */
 export async function deleteTag(context: BenchContext): Promise<Answer> {
-  const wanted = removers.map(
-    (name) => [name, { tier: 'both', keyCount: members, core: context.cores.measured, mark: 'tag' }] as const,
-  );
+  const wanted = removers.map((name) => [name, { tier: 'both', keyCount: members, mark: 'tag' }] as const);
   const all = await withKeyed(context, wanted, (workers) => {
     const turns = workers.map((worker) => ({
       contestant: worker.contestant,
@@ -68,8 +66,7 @@ async function readPair(context: BenchContext, tier: 'memory' | 'redis'): Promis
     tier === 'memory' ? ['@dunlin/cache', 'bentocache', 'cacheable with tags'] : ['@dunlin/cache', 'bentocache'];
   const kinds = contenders.flatMap((name) => [[name, 'tagged'] as const, [name, 'untagged'] as const]);
   const wanted = kinds.map(
-    ([name, tagged]) =>
-      [name, { tier, keyCount: 10_000, core: context.cores.measured, mark: `reads-${tier}-${tagged}` }] as const,
+    ([name, tagged]) => [name, { tier, keyCount: 10_000, mark: `reads-${tier}-${tagged}` }] as const,
   );
   return withKeyed(context, wanted, async (workers) => {
     for (const [index, worker] of workers.entries()) {

@@ -21,9 +21,7 @@ const contenders: readonly (readonly [ContestantName, Tier, string])[] = [
 
 /** A hit in this process's memory. */
 export async function memoryHit(context: BenchContext): Promise<Answer> {
-  const wanted = contenders.map(
-    ([name, tier]) => [name, { tier, keyCount, core: context.cores.measured, mark: 'memory' }] as const,
-  );
+  const wanted = contenders.map(([name, tier]) => [name, { tier, keyCount, mark: 'memory' }] as const);
   const all = await withKeyed(context, wanted, async (workers) => {
     for (const worker of workers) await worker.ask({ do: 'fill' });
     const turns = workers.map((worker, index) => ({

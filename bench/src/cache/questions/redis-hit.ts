@@ -9,11 +9,11 @@ const forMs = 400;
 const manyInFlight = 100;
 
 const libraries: readonly ContestantName[] = ['bentocache', 'cacheable', 'cache-manager', 'keyv on Redis'];
-const clients: readonly ContestantName[] = ['ioredis', 'ioredis, auto-pipelined', 'node-redis'];
+const clients: readonly ContestantName[] = ['ioredis', 'ioredis, parsed', 'ioredis, auto-pipelined', 'node-redis'];
 
 /** A hit in Redis, one read at a time. */
 export async function redisHitAlone(context: BenchContext): Promise<Answer> {
-  const contenders: ContestantName[] = ['@dunlin/cache', 'ioredis', 'node-redis', ...libraries];
+  const contenders: ContestantName[] = ['@dunlin/cache', 'ioredis', 'ioredis, parsed', 'node-redis', ...libraries];
   const all = await overRedis(context, contenders, 'alone', 'µs', async (worker) => {
     return (await worker.ask<number>({ do: 'read', forMs, inFlight: 1 })) / 1000;
   });
@@ -56,9 +56,7 @@ async function overRedis(
   unit: string,
   measure: (worker: KeyedWorker) => Promise<number>,
 ) {
-  const wanted = contenders.map(
-    (name) => [name, { tier: 'redis', keyCount, core: context.cores.measured, mark }] as const,
-  );
+  const wanted = contenders.map((name) => [name, { tier: 'redis', keyCount, mark }] as const);
   return withKeyed(context, wanted, async (workers) => {
     for (const worker of workers) await worker.ask({ do: 'fill' });
     const turns = workers.map((worker) => ({ contestant: worker.contestant, measure: () => measure(worker) }));

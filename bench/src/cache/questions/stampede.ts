@@ -17,10 +17,7 @@ const contenders: readonly ContestantName[] = ['@dunlin/cache', 'bentocache', 'c
 /** A thousand callers in four processes miss the same key at once. */
 export async function stampede(context: BenchContext): Promise<Answer> {
   const wanted = contenders.flatMap((name) =>
-    Array.from(
-      { length: processes },
-      () => [name, { tier: 'both', keyCount: 0, core: undefined, mark: 'stampede' }] as const,
-    ),
+    Array.from({ length: processes }, () => [name, { tier: 'both', keyCount: 0, mark: 'stampede' }] as const),
   );
   const loads = new Map<ContestantName, number[]>(contenders.map((name) => [name, []]));
   const times = await withKeyed(context, wanted, (workers) => {
