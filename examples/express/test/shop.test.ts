@@ -58,7 +58,8 @@ function itSells(redis: () => string | undefined): void {
     database = await createTestDatabase();
     const namespace = `t${randomUUID().slice(0, 8)}`;
     // Together, as instances are deployed: the schema must stand that.
-    [a, b] = (await Promise.all([1, 2].map(() => startInstance(database.url, redis(), namespace)))) as [
+    const redisUrl = redis();
+    [a, b] = (await Promise.all([1, 2].map(() => startInstance(database.url, redisUrl, namespace)))) as [
       Instance,
       Instance,
     ];
@@ -179,8 +180,10 @@ describeRedis('the shop on Express, with Redis', () => {
 
     it('a list that one instance loaded is a hit on the other', async () => {
       const namespace = `t${randomUUID().slice(0, 8)}`;
-      const a = await startInstance(database.url, testRedisUrl(), namespace);
-      const b = await startInstance(database.url, testRedisUrl(), namespace);
+      // One address for both: each call gives a logical database of its own.
+      const redisUrl = testRedisUrl();
+      const a = await startInstance(database.url, redisUrl, namespace);
+      const b = await startInstance(database.url, redisUrl, namespace);
       // A Redis that did not answer in time on a busy machine is stepped round; the promise is about one that answers.
       await expect
         .poll(
