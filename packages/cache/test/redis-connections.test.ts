@@ -49,21 +49,25 @@ describeRedis('ways to reach Redis', () => {
     expect(await cache.getOrSet('user:1:a', () => 'loaded')).toBe('loaded');
   });
 
-  it.skipIf(!hasOpenssl)('over TLS, against the authority that is given and no other', async () => {
-    const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
-    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
-    const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-    execFileSync('openssl', [...request, ...subject, '-keyout', key, '-out', certificate], { stdio: 'ignore' });
-    const port = await freePort();
-    const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate];
-    servers.push(await startTestRedis({ args: ['--tls-port', String(port), ...files, '--tls-auth-clients', 'no'] }));
-    const url = `rediss://127.0.0.1:${port}`;
-    await worksOver({ url, certificateAuthority: readFileSync(certificate, 'utf8') });
-    await cache?.disconnect();
-    cache = new CacheService({ redis: { url } });
-    await cache.connect();
-    expect(cache.isHealthy()).toBe(false);
-  });
+  // With CI=true it is never skipped: a machine without openssl fails.
+  it.skipIf(!hasOpenssl && process.env['CI'] !== 'true')(
+    'over TLS, against the authority that is given and no other (skipped without openssl)',
+    async () => {
+      const [key, certificate] = [join(folder, 'key.pem'), join(folder, 'certificate.pem')];
+      const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2'];
+      const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+      execFileSync('openssl', [...request, ...subject, '-keyout', key, '-out', certificate], { stdio: 'ignore' });
+      const port = await freePort();
+      const files = ['--tls-cert-file', certificate, '--tls-key-file', key, '--tls-ca-cert-file', certificate];
+      servers.push(await startTestRedis({ args: ['--tls-port', String(port), ...files, '--tls-auth-clients', 'no'] }));
+      const url = `rediss://127.0.0.1:${port}`;
+      await worksOver({ url, certificateAuthority: readFileSync(certificate, 'utf8') });
+      await cache?.disconnect();
+      cache = new CacheService({ redis: { url } });
+      await cache.connect();
+      expect(cache.isHealthy()).toBe(false);
+    },
+  );
 
   it('by sentinels, and over to the replica when the master dies', async () => {
     const master = await startTestRedis();

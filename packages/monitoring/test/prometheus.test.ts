@@ -77,7 +77,8 @@ it('every metric stands in docs/metrics.md, and nothing else does', () => {
 
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
 
-it.skipIf(!hasPromtool)(
+// With CI=true it is never skipped: a machine without it fails by name.
+it.skipIf(!hasPromtool && process.env['CI'] !== 'true')(
   'promtool finds nothing to complain of (skipped without it: apt-get install prometheus)',
   () => {
     const checked = spawnSync('promtool', ['check', 'metrics'], {
