@@ -2,7 +2,14 @@ export { openEmbeddedServer, type EmbeddedServer, type EmbeddedServerOptions } f
 export { EmbeddedError, type EmbeddedErrorCode } from './errors.js';
 export { findBinaries, type Binaries } from './binaries.js';
 export { chooseDescent, type Descent } from './unprivileged.js';
-export { generateCredentials, initialiseCluster, clusterVersion, type Credentials, type Login } from './cluster.js';
+export {
+  generateCredentials,
+  initialiseCluster,
+  clusterVersion,
+  giveCluster,
+  type Credentials,
+  type Login,
+} from './cluster.js';
 export {
   startPostmaster,
   stopPostmaster,

@@ -4,14 +4,17 @@ import {
   DURABLE_SETTINGS,
   findBinaries,
   generateCredentials,
+  giveCluster,
   initialiseCluster,
   killPostmaster,
   processTree,
   startPostmaster,
   stopPostmaster,
+  type Login,
   type Postmaster,
   type ServerSettings,
 } from '@dunlin/embedded';
+import { copyCluster } from './base-backup.js';
 import { endProcessesInside, makeScratchFolder, removeScratchFolder } from './scratch-folder.js';
 
 /** A PostgreSQL server of one's own, to be stopped, killed and frozen. The port stays the same across restarts. */
@@ -67,7 +70,7 @@ export async function startTestPostgres(options: TestPostgresOptions = {}): Prom
   // A test process that ends without having stopped its server takes it along.
   const onExit = (): void => endProcessesInside(folder);
   process.once('exit', onExit);
-  let server: Postmaster | undefined;
+  let server: Postmaster;
   try {
     await initialiseCluster({ binaries, descent, folder, credentials, sync: false });
     server = await start();
@@ -77,14 +80,80 @@ export async function startTestPostgres(options: TestPostgresOptions = {}): Prom
     throw error;
   }
 
-  const port = server.port;
-  const address = ({ user, password }: { user: string; password: string }, database: string): string =>
-    `postgresql://${user}:${password}@127.0.0.1:${port}/${database}`;
+  const address = ({ user, password }: Login, database: string): string =>
+    `postgresql://${user}:${password}@127.0.0.1:${server.port}/${database}`;
+  return controlled({
+    url: address(credentials.superuser, 'postgres'),
+    ownerUrl: address(credentials.owner, credentials.database),
+    folder,
+    scratch,
+    server,
+    start,
+    onExit,
+  });
+}
+
+/**
+ * Makes a streaming replica of a running server of `startTestPostgres`: a base backup of its files, then its WAL as it is
+ * written. It answers reads as soon as this resolves; logins and databases are the primary's. Stop it before the primary.
+ */
+export async function startTestReplica(primary: TestPostgres): Promise<TestPostgres> {
+  const scratch = makeScratchFolder();
+  const folder = join(scratch, 'postgres');
+  const binaries = findBinaries();
+  const descent = chooseDescent(binaries, folder);
+  const onExit = (): void => endProcessesInside(folder);
+  process.once('exit', onExit);
+  const start = (port?: number): Promise<Postmaster> =>
+    startPostmaster({
+      binaries,
+      descent,
+      folder,
+      settings: FAST_SETTINGS,
+      startLog: join(scratch, 'start.log'),
+      timeoutMs: START_TIMEOUT_MS,
+      ...(port === undefined ? {} : { port }),
+    });
+  let server: Postmaster;
+  try {
+    await copyCluster(primary, folder);
+    giveCluster(folder, descent);
+    server = await start();
+  } catch (error) {
+    process.removeListener('exit', onExit);
+    removeScratchFolder(scratch);
+    throw error;
+  }
+  const here = (url: string): string => url.replace(`:${primary.port}/`, `:${server.port}/`);
+  return controlled({
+    url: here(primary.url),
+    ownerUrl: here(primary.ownerUrl),
+    folder,
+    scratch,
+    server,
+    start,
+    onExit,
+  });
+}
+
+/** What runs already, and how to start it again. */
+interface Running {
+  readonly url: string;
+  readonly ownerUrl: string;
+  readonly folder: string;
+  readonly scratch: string;
+  readonly server: Postmaster;
+  readonly start: (port: number) => Promise<Postmaster>;
+  readonly onExit: () => void;
+}
+
+function controlled({ url, ownerUrl, folder, scratch, server, start, onExit }: Running): TestPostgres {
+  const { port } = server;
   let pid = server.pid;
   let state: 'running' | 'killed' | 'stopped' = 'running';
   return {
-    url: address(credentials.superuser, 'postgres'),
-    ownerUrl: address(credentials.owner, credentials.database),
+    url,
+    ownerUrl,
     port,
     folder,
     get pid() {
