@@ -1,4 +1,5 @@
-import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { thumbprintOfX, type Thumbprint } from '@dunlin/offline';
 import { isUsableEd25519Point } from './ed25519-point.js';
 
 /** A public Ed25519 key as RFC 8037 writes it: `x` is 32 bytes in base64url. */
@@ -8,8 +9,7 @@ export interface Ed25519PublicJwk {
   x: string;
 }
 
-/** The base64url SHA-256 of a key's required members (RFC 7638): 43 characters. Names the key everywhere: `kid`, rows, tokens. */
-export type Thumbprint = string & { readonly __brand: 'Thumbprint' };
+export type { Thumbprint } from '@dunlin/offline';
 
 export type JwkParsing =
   | { kind: 'ok'; jwk: Ed25519PublicJwk; thumbprint: Thumbprint }
@@ -53,11 +53,8 @@ function parseX(x: unknown): JwkParsing {
   return { kind: 'ok', jwk, thumbprint: thumbprintOf(jwk) };
 }
 
-export function thumbprintOf(jwk: Ed25519PublicJwk): Thumbprint {
-  // RFC 7638 fixes the members and their order; `x` is base64url and needs no escaping.
-  const canonical = `{"crv":"${jwk.crv}","kty":"${jwk.kty}","x":"${jwk.x}"}`;
-  return createHash('sha256').update(canonical).digest('base64url') as Thumbprint;
-}
+/** The RFC 7638 name of a key, as devices compute it. */
+export const thumbprintOf = (jwk: Ed25519PublicJwk): Thumbprint => thumbprintOfX(jwk.x);
 
 /** A key that `node:crypto` verifies with. Keep it: making one costs more than a tenth of a verification. */
 export function toKeyObject(jwk: Ed25519PublicJwk): KeyObject {

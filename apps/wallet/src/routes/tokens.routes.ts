@@ -1,3 +1,4 @@
+import { maxTokenLength } from '@dunlin/offline';
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { AmountMinor } from '../ledger/money.js';
 import type { QueryOptimizationService } from '../queries/query-optimization-service.js';
@@ -7,7 +8,6 @@ import {
   shortestLifetimeSeconds,
   type TokenService,
 } from '../tokens/token-service.js';
-import { maxTokenLength } from '../tokens/token-signature.js';
 import type { Authenticate } from './authentication.js';
 import type { TypedApp } from './typed-app.js';
 import { markReplayed, readIdempotency } from './idempotency.js';
