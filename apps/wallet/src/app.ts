@@ -1,4 +1,4 @@
-import type { CacheService } from '@dunlin/cache';
+import { systemClock, type CacheService } from '@dunlin/cache';
 import { currentRequest, PerformanceMonitoringService, PostgresMonitoringStore } from '@dunlin/monitoring';
 import { requestTracking } from '@dunlin/monitoring/fastify';
 import { Database } from '@dunlin/postgres';
@@ -17,6 +17,7 @@ import type { Config } from './config/config.js';
 import { createHttpServer } from './http-server.js';
 import { loadKeyring, type Keyring } from './keys/keyring.js';
 import { openMasterKey } from './keys/open-master-key.js';
+import { HoldSweep } from './ledger/hold-sweep.js';
 import { Ledger } from './ledger/ledger.js';
 import { idempotencySweepJob, tokenExpiryJob } from './queries/upkeep-jobs.js';
 import { openSystemAccounts } from './ledger/system-accounts.js';
@@ -26,6 +27,7 @@ import { migrate } from './migrate.js';
 import { alertChannels } from './observing/alert-channels.js';
 import { cacheSource, recordCacheCall } from './observing/cache-source.js';
 import { databaseSource } from './observing/database-source.js';
+import { moneyObjective } from './observing/money-objective.js';
 import { DatabaseCare } from './queries/database-care.js';
 import { QueryOptimizationService } from './queries/query-optimization-service.js';
 import { StartError } from './process/start-error.js';
@@ -75,7 +77,7 @@ export async function buildApp({
     const database = await openDatabase(config, databaseUrl, logger, lifecycle);
     const access = await openAccess(config, database);
     const cacheService = await openCache(config, databaseUrl, logger, lifecycle);
-    const money = openMoney(config, database, access.keyring, cacheService);
+    const money = openMoney(config, database, access.keyring, cacheService, logger, lifecycle);
     const queries = openQueries(config, database, money.ledger, lifecycle);
     const monitor = await openMonitor(config, database, cacheService, queries.care, logger, lifecycle);
     const services = { ...access, ...money, ...queries, config, database, cacheService, monitor };
@@ -158,7 +160,14 @@ async function openCache(config: Config, url: string, logger: Logger, lifecycle:
 }
 
 /** Money: what a commit changed is told to every instance before anybody is answered. */
-function openMoney(config: Config, database: Database, keyring: Keyring, cacheService: CacheService) {
+function openMoney(
+  config: Config,
+  database: Database,
+  keyring: Keyring,
+  cacheService: CacheService,
+  logger: Logger,
+  lifecycle: Lifecycle,
+) {
   const ledger = new Ledger({
     database,
     currency: config.currency,
@@ -166,6 +175,15 @@ function openMoney(config: Config, database: Database, keyring: Keyring, cacheSe
     afterCommit: (commit) => announceCommit(cacheService, commit, rewriteBalanceAnswer),
     afterUnknownOutcome: (accountIds) => void announceUnknownOutcome(cacheService, accountIds),
   });
+  const holds = new HoldSweep({
+    database,
+    ledger,
+    intervalSeconds: config.holds.sweepIntervalSeconds,
+    onError: (error) => logger.error({ err: error }, 'Expired holds could not be given back; trying again'),
+    clock: systemClock,
+  });
+  lifecycle.onClose('holds', () => holds.stop());
+  holds.start();
   return { ledger, tokens: new TokenService({ database, ledger, keyring, ...config.tokens }) };
 }
 
@@ -198,6 +216,7 @@ async function openMonitor(
     thresholds: config.thresholds,
     store: new PostgresMonitoringStore(database),
     channels: alertChannels(config.alerts, logger),
+    objectives: [moneyObjective(config.moneyObjectivePercent)],
     judgeIntervalMs: config.healthCheckIntervalMs,
     slowRequestMs: config.slowRequestMs,
     instanceId: cacheService.instanceId,

@@ -1,3 +1,4 @@
+import { BudgetRecorder } from './alerts/budget-recorder.js';
 import type { AlertRule, MetricReading } from './alerts/rule.js';
 import { durationFigures, requestCounts } from './metrics/request-figures.js';
 import { RequestRecorder } from './metrics/request-recorder.js';
@@ -14,6 +15,7 @@ export class Figures {
   readonly queries: DatabaseRecorder;
   readonly cache: CacheRecorder | undefined;
   readonly system: SystemSampler;
+  readonly #budgets = new BudgetRecorder();
   readonly #options: ResolvedOptions;
 
   constructor(options: ResolvedOptions) {
@@ -29,9 +31,16 @@ export class Figures {
   sample(): void {
     const nowMs = this.#options.clock.monotonicMs();
     this.requests.turn(nowMs);
+    this.#budgets.sample(this.requests.endpoints.all(), nowMs);
     this.queries.turn(nowMs);
     this.cache?.sample(nowMs);
     this.system.sample(nowMs);
+  }
+
+  /** What the endpoints answered and failed over up to six hours, up to this moment. */
+  currentBudgets(): BudgetRecorder {
+    this.#budgets.sample(this.requests.endpoints.all(), this.#options.clock.monotonicMs());
+    return this.#budgets;
   }
 
   metrics(window: WindowSeconds): PerformanceMetrics {

@@ -25,7 +25,8 @@ export type {
 export type { QueryFigures } from './sources/database-recorder.js';
 export type { Alert, AlertType, Exemplar, Severity } from './alerts/alert.js';
 export type { AlertStore, ChangeMarker, Mute, SharedState } from './alerts/alert-store.js';
-export type { RuleDefinition } from './alerts/rule-definition.js';
+export type { BurnRateDefinition, MetricRuleDefinition, RuleDefinition } from './alerts/rule-definition.js';
+export { DEFAULT_BURN_WINDOWS, type BurnWindow, type ServiceObjective } from './alerts/objective.js';
 export { RULE_METRICS, type RuleMetric } from './alerts/rule.js';
 export type { AlertOutcome } from './alerts/shared-alerts.js';
 export {

@@ -1,5 +1,7 @@
 import type { AlertStore } from './alerts/alert-store.js';
 import type { AlertChannel } from './alerts/notification.js';
+import { isRuleName } from './alerts/rule-definition.js';
+import { parseObjectives, type ServiceObjective } from './alerts/objective.js';
 import { THRESHOLD_NAMES, parseThresholdPatch, type Thresholds } from './alerts/thresholds.js';
 import { systemClock, type Clock } from './clock.js';
 import { MonitoringInputError, type InvalidInput } from './errors.js';
@@ -26,6 +28,8 @@ export interface MonitoringOptions {
    */
   store?: MonitoringStore | undefined;
   channels?: readonly AlertChannel[] | undefined;
+  /** Error budgets whose burning is watched: a ready-made alert rule for each. */
+  objectives?: readonly ServiceObjective[] | undefined;
   /** How often health is probed and the rules are judged, in ms (30000). */
   judgeIntervalMs?: number | undefined;
   /** How long a condition must hold before its alert fires, in ms; one judging interval when left out. */
@@ -52,6 +56,7 @@ export interface ResolvedOptions {
   thresholds: Partial<Thresholds>;
   store: MonitoringStore | undefined;
   channels: readonly AlertChannel[];
+  objectives: readonly ServiceObjective[];
   judgeIntervalMs: number;
   alertForMs: number;
   slowRequestMs: number;
@@ -82,6 +87,7 @@ export function resolveOptions(options: MonitoringOptions): ResolvedOptions {
     thresholds: checkedThresholds(options.thresholds ?? {}),
     store: options.store,
     channels: options.channels ?? [],
+    objectives: parseObjectives(options.objectives ?? [], isRuleName),
     judgeIntervalMs,
     alertForMs: whole('alertForMs', options.alertForMs, judgeIntervalMs, 0, 86_400_000),
     slowRequestMs: whole('slowRequestMs', options.slowRequestMs, 1000, 1, 600_000),

@@ -45,6 +45,12 @@ export interface Config {
   };
   readonly warming: { readonly activeUsers: number; readonly intervalSeconds: number };
   readonly maintenanceIntervalSeconds: number;
+  readonly holds: {
+    /** The longest that a hold may last. */
+    readonly maxSeconds: number;
+    /** How often expired holds are looked for. */
+    readonly sweepIntervalSeconds: number;
+  };
   /** How long an idempotency key is remembered. */
   readonly idempotencyTtlSeconds: number;
   /** Requests per window and caller; `max` and `authMax` of 0 turn that limit off. */
@@ -55,6 +61,8 @@ export interface Config {
   readonly slowRequestMs: number;
   /** Only what the environment sets: a stored threshold wins over it, and it over the built-in one. */
   readonly thresholds: Partial<AlertThresholds>;
+  /** Of the calls that move money, in percent that must not fail. */
+  readonly moneyObjectivePercent: number;
   readonly alerts: AlertConfig;
 }
 
@@ -123,6 +131,10 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
       activeUsers: environment.integer('WARM_ACTIVE_USERS', { min: 0, max: 1_000_000 }) ?? 1000,
       intervalSeconds: environment.integer('WARM_INTERVAL_SECONDS', { ...seconds, min: 10 }) ?? 300,
     },
+    holds: {
+      maxSeconds: environment.integer('HOLD_MAX_SECONDS', seconds) ?? 2_592_000,
+      sweepIntervalSeconds: environment.integer('HOLD_SWEEP_SECONDS', { ...seconds, max: 3600 }) ?? 5,
+    },
     idempotencyTtlSeconds: environment.integer('IDEMPOTENCY_TTL_SECONDS', { ...seconds, min: 3600 }) ?? 604_800,
     maintenanceIntervalSeconds: environment.integer('MAINTENANCE_INTERVAL_SECONDS', { ...seconds, min: 10 }) ?? 3600,
     rateLimit: {
@@ -141,6 +153,8 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
       environment.integer('HEALTH_CHECK_INTERVAL', { min: 100, max: 3_600_000, unit: 'ms' }) ?? 30_000,
     slowRequestMs: environment.number('PERF_SLOW_REQUEST_MS', { min: 1, max: 3_600_000, unit: 'ms' }) ?? 1000,
     thresholds: readThresholds(environment),
+    moneyObjectivePercent:
+      environment.number('PERF_MONEY_SLO_PERCENT', { min: 95, max: 99.999, unit: 'percent' }) ?? 99.9,
     alerts: readAlerts(environment),
   };
 }

@@ -6,10 +6,12 @@ import { uuidV7 } from '../uuid-v7.js';
 import type { Alert, AnnouncementKind } from './alert.js';
 import type { Mute } from './alert-store.js';
 import { withEvidence } from './alert-evidence.js';
+import { judgeBurn } from './burn-rate.js';
 import { builtInRules } from './built-in-rules.js';
 import { MemoryAlertStore } from './memory-alert-store.js';
 import { Notifier, type ChannelTestOutcome } from './notifier.js';
-import { judge, RULE_METRICS, type AlertRule, type MetricReading } from './rule.js';
+import { concerns, objectiveRule } from './objective.js';
+import { judge, RULE_METRICS, type AlertRule, type MetricReading, type Verdict } from './rule.js';
 import { MAX_RULES, parseRule, toAlertRule, type RuleDefinition } from './rule-definition.js';
 import { SharedAlerts } from './shared-alerts.js';
 import { effectiveThresholds, parseThresholdPatch, type ThresholdPatch, type Thresholds } from './thresholds.js';
@@ -64,8 +66,13 @@ export class AlertDesk {
   }
 
   rules(): AlertRule[] {
-    const builtIn = builtInRules(this.thresholds(), this.#parts.options.alertForMs);
-    return [...builtIn, ...this.shared.state.rules.map(toAlertRule)];
+    return [...this.#ownRules(), ...this.shared.state.rules.map(toAlertRule)];
+  }
+
+  /** Those that are not an operator's: the built-in ones and the configured objectives. */
+  #ownRules(): AlertRule[] {
+    const { alertForMs, objectives } = this.#parts.options;
+    return [...builtInRules(this.thresholds(), alertForMs), ...objectives.map(objectiveRule)];
   }
 
   alerts(includeResolved: boolean): Alert[] {
@@ -96,7 +103,7 @@ export class AlertDesk {
   async updateThresholds(patch: ThresholdPatch, by: string): Promise<void> {
     await this.shared.patchThresholds(parseThresholdPatch(patch), by);
     this.#parts.onChanged();
-    await this.judge();
+    await this.#judgeChange();
   }
 
   async mute(given: { type?: string; minutes: number; reason: string; by?: string }): Promise<Mute> {
@@ -128,6 +135,11 @@ export class AlertDesk {
 
   async putRule(input: unknown, by: string): Promise<RuleDefinition> {
     const rule = parseRule(input);
+    if (this.#ownRules().some((own) => own.type === `rule:${rule.name}`)) {
+      throw new MonitoringInputError([
+        { path: '/name', message: 'is that of a rule which every instance is configured with' },
+      ]);
+    }
     const { rules } = this.shared.state;
     if (rules.length >= MAX_RULES && !rules.some((known) => known.name === rule.name)) {
       throw new MonitoringInputError([
@@ -136,6 +148,7 @@ export class AlertDesk {
     }
     await this.shared.change('put a rule', (store, at) => store.putRule(rule, by, at));
     this.#parts.onChanged();
+    await this.#judgeChange();
     return rule;
   }
 
@@ -169,17 +182,30 @@ export class AlertDesk {
     return this.notifier.close();
   }
 
+  /** Judges with what was just changed: a judging that is under way may have read the older rules. */
+  async #judgeChange(): Promise<void> {
+    await this.#judging;
+    await this.judge();
+  }
+
   async #judge(): Promise<void> {
     await this.#guarded(async () => {
       if (await this.shared.sync()) this.#parts.onChanged();
       let changed = false;
       for (const rule of this.rules()) {
-        const transition = await this.shared.judged(rule, judge(rule, this.#read(rule)));
+        const transition = await this.shared.judged(rule, this.#verdict(rule));
         changed ||= transition.kind !== 'none';
       }
       if (changed) this.#parts.onChanged();
       await this.#prune();
     });
+  }
+
+  #verdict(rule: AlertRule): Verdict {
+    const { objective } = rule;
+    if (objective === undefined) return judge(rule, this.#read(rule));
+    const budgets = this.#parts.figures.currentBudgets();
+    return judgeBurn(objective, (seconds) => budgets.read((endpoint) => concerns(objective, endpoint), seconds));
   }
 
   #read(rule: AlertRule): MetricReading | undefined {
@@ -223,6 +249,10 @@ export class AlertDesk {
 }
 
 function describeBreach(rule: AlertRule, value: number): string {
+  if (rule.objective !== undefined) {
+    const { objectivePercent } = rule.objective;
+    return `${rule.title}: errors use up the budget of ${objectivePercent} % ${Number(value.toPrecision(3))} times too fast; at this rate that of 30 days lasts ${Number((30 / value).toPrecision(2))} days`;
+  }
   const unit = RULE_METRICS[rule.metric];
   const shown = (number: number): string => `${Number(number.toPrecision(4))}${unit === '%' ? ' %' : ` ${unit}`}`;
   return `${rule.title} is ${shown(value)}, ${rule.comparison} the threshold of ${shown(rule.threshold)}`;

@@ -4,6 +4,7 @@ import type { RequestRecord } from '../tracing/request-record.js';
 import type { TraceStore } from '../tracing/trace-store.js';
 import { isServerError } from '../metrics/request-series.js';
 import type { Alert } from './alert.js';
+import { concerns as objectiveConcerns } from './objective.js';
 import type { AlertRule } from './rule.js';
 import type { SharedAlerts } from './shared-alerts.js';
 
@@ -36,9 +37,14 @@ export function withEvidence(
 
 /** How well a request shows what the rule is about; 0 when it does not. */
 function weightFor(rule: AlertRule): (record: RequestRecord) => number {
-  const concerns = (record: RequestRecord): boolean => rule.endpoint === undefined || record.endpoint === rule.endpoint;
+  const { objective, endpoint } = rule;
+  const concerns = (record: RequestRecord): boolean =>
+    objective !== undefined
+      ? objectiveConcerns(objective, record.endpoint)
+      : endpoint === undefined || record.endpoint === endpoint;
   switch (rule.metric.split('.')[0]) {
     case 'errorRate':
+    case 'slo':
       return (record) => (concerns(record) && (isServerError(record) || record.aborted) ? 1 + record.durationMs : 0);
     case 'database':
       return (record) => record.queryMs;

@@ -1,13 +1,22 @@
 import { MonitoringInputError, type InvalidInput } from '../errors.js';
 import type { WindowSeconds } from '../metrics/sliding-window.js';
 import { SEVERITIES, type Severity } from './alert.js';
+import { OBJECTIVE_FIELDS, objectiveComplaints, objectiveRule, type ServiceObjective } from './objective.js';
 import { RULE_METRICS, type AlertRule, type RuleMetric } from './rule.js';
 
 /** A rule that an operator defined, as it is given and kept. */
-export interface RuleDefinition {
+export type RuleDefinition = MetricRuleDefinition | BurnRateDefinition;
+
+/** Watches how fast the error budget of some endpoints is used up. */
+export interface BurnRateDefinition extends ServiceObjective {
+  metric: 'slo.burnRate';
+}
+
+/** Compares one metric with a threshold. */
+export interface MetricRuleDefinition {
   /** Small letters, digits and dashes; the alert's type is `rule:` and this name. */
   name: string;
-  metric: RuleMetric;
+  metric: Exclude<RuleMetric, 'slo.burnRate'>;
   /** E.g. `GET /wallet/balance`; only for `responseTime.*`, `throughput.*` and `errorRate.*`. */
   endpoint?: string;
   comparison: 'above' | 'below';
@@ -21,6 +30,12 @@ export interface RuleDefinition {
 }
 
 const NAME = /^(?!alert-channels$|channel-test$)[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$/;
+
+/** May a rule be called so? Those that every service has are taken. */
+export function isRuleName(name: unknown): name is string {
+  return typeof name === 'string' && NAME.test(name);
+}
+
 const FIELDS = new Set([
   'name', 'metric', 'endpoint', 'comparison', 'threshold', 'clearBound', 'windowSeconds', 'forSeconds', 'minSamples', 'severity',
 ]); // prettier-ignore
@@ -38,7 +53,7 @@ const finite =
 const CHECKS: readonly Check[] = [
   [
     'name',
-    (v) => typeof v === 'string' && NAME.test(v),
+    isRuleName,
     'must be 1 to 64 small letters, digits and dashes, and none of alert-channels and channel-test',
     true,
   ],
@@ -69,18 +84,20 @@ export function parseRule(input: unknown): RuleDefinition {
     throw new MonitoringInputError([{ path: '', message: 'must be an object' }]);
   }
   const given = input as Record<string, unknown>;
+  const burns = given['metric'] === 'slo.burnRate';
   const errors: InvalidInput[] = Object.keys(given)
-    .filter((name) => !FIELDS.has(name))
-    .map((name) => ({ path: `/${name}`, message: 'is no part of a rule' }));
-  for (const [field, holds, message, required] of CHECKS) {
+    .filter((name) => (burns ? name !== 'metric' && !OBJECTIVE_FIELDS.has(name) : !FIELDS.has(name)))
+    .map((name) => ({ path: `/${name}`, message: burns ? 'is no part of a burn-rate rule' : 'is no part of a rule' }));
+  for (const [field, holds, message, required] of burns ? CHECKS.slice(0, 1) : CHECKS) {
     if (given[field] === undefined ? required : !holds(given[field])) errors.push({ path: `/${field}`, message });
   }
-  if (errors.length === 0) errors.push(...contradictions(given as unknown as RuleDefinition));
+  if (burns) errors.push(...objectiveComplaints(given));
+  else if (errors.length === 0) errors.push(...contradictions(given as unknown as MetricRuleDefinition));
   if (errors.length > 0) throw new MonitoringInputError(errors);
   return given as unknown as RuleDefinition;
 }
 
-function contradictions(rule: RuleDefinition): InvalidInput[] {
+function contradictions(rule: MetricRuleDefinition): InvalidInput[] {
   const errors: InvalidInput[] = [];
   if (rule.endpoint !== undefined && !PER_ENDPOINT.test(rule.metric)) {
     errors.push({ path: '/endpoint', message: `cannot be given for ${rule.metric}, which no endpoint has of its own` });
@@ -93,6 +110,7 @@ function contradictions(rule: RuleDefinition): InvalidInput[] {
 }
 
 export function toAlertRule(definition: RuleDefinition): AlertRule {
+  if (definition.metric === 'slo.burnRate') return objectiveRule(definition);
   const { threshold, comparison } = definition;
   return {
     type: `rule:${definition.name}`,

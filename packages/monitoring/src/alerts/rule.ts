@@ -1,5 +1,6 @@
 import type { WindowSeconds } from '../metrics/sliding-window.js';
 import type { AlertType, Severity } from './alert.js';
+import type { ServiceObjective } from './objective.js';
 
 /** The metrics that a rule may look at, with their unit. */
 export const RULE_METRICS = Object.freeze({
@@ -25,6 +26,7 @@ export const RULE_METRICS = Object.freeze({
   'cache.hitRate': '%',
   'cache.evictionRate': '%',
   'monitoring.deadChannels': 'channels',
+  'slo.burnRate': 'times',
 } as const);
 
 export type RuleMetric = keyof typeof RULE_METRICS;
@@ -46,6 +48,8 @@ export interface AlertRule {
   forMs: number;
   /** Below this many samples in the window the value is taken as missing. */
   minSamples: number;
+  /** With it the rule watches the burning of an error budget, and metric and window only say so. */
+  objective?: ServiceObjective;
   /** Fixed severity; otherwise it follows from how far past the threshold the value is. */
   severity?: Severity;
 }

@@ -127,8 +127,15 @@ export const ruleSchema = object(
     forSeconds: number,
     minSamples: integer,
     severity: { type: 'string', enum: [...SEVERITIES] },
+    objectivePercent: { type: 'number', minimum: 50, maximum: 99.999, description: 'with metric slo.burnRate' },
+    endpoints: {
+      ...list(string),
+      description: 'with metric slo.burnRate; POST /wallet/* stands for all that begin so',
+    },
+    windows: list(anything),
+    title: string,
   },
-  ['name', 'metric', 'comparison', 'threshold'],
+  ['name', 'metric'],
 );
 
 export const healthSchema = object({
