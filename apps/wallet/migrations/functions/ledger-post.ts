@@ -1,21 +1,24 @@
 /**
  * Writes what an operation decided: transactions, their entries (one statement, so the zero-sum trigger sees them whole),
  * then each account once with its net change, its counters included. The caller holds the accounts' row locks.
- * Parallel arrays; entries name their account by its position in `p_account_ids`.
+ * Parallel arrays; entries name their account by its position in `p_account_ids`. The last three, who asked, from where and under
+ * which correlation id, may be left out.
  */
 export const ledgerPost = `
-  create function ledger_post(
+  create or replace function ledger_post(
     p_at timestamptz, p_currency text,
     p_ids uuid[], p_types text[], p_statuses text[], p_senders uuid[], p_receivers uuid[], p_amounts bigint[], p_notes text[], p_metadata jsonb[],
     p_entry_accounts int[], p_entry_versions bigint[], p_entry_transactions uuid[], p_entry_amounts bigint[], p_entry_before bigint[],
-    p_account_ids uuid[], p_balances bigint[], p_helds bigint[], p_versions bigint[]
+    p_account_ids uuid[], p_balances bigint[], p_helds bigint[], p_versions bigint[],
+    p_actors uuid[] default null, p_addresses inet[] default null, p_correlations text[] default null
   ) returns void language plpgsql as $$
   begin
-    insert into transactions (id, type, status, sender_id, receiver_id, amount, currency, note, metadata, created_at, completed_at)
+    insert into transactions (id, type, status, sender_id, receiver_id, amount, currency, note, metadata, created_at, completed_at,
+                              acted_by, acted_from, correlation_id)
     select t.id, t.type, t.status, t.sender_id, t.receiver_id, t.amount, p_currency, t.note, t.metadata, p_at,
-           case when t.status = 'completed' then p_at end
-      from unnest(p_ids, p_types, p_statuses, p_senders, p_receivers, p_amounts, p_notes, p_metadata)
-        as t (id, type, status, sender_id, receiver_id, amount, note, metadata);
+           case when t.status = 'completed' then p_at end, t.acted_by, t.acted_from, t.correlation_id
+      from unnest(p_ids, p_types, p_statuses, p_senders, p_receivers, p_amounts, p_notes, p_metadata, p_actors, p_addresses, p_correlations)
+        as t (id, type, status, sender_id, receiver_id, amount, note, metadata, acted_by, acted_from, correlation_id);
 
     insert into entries (account_id, version, transaction_id, amount, balance_before, balance_after, created_at)
     select p_account_ids[e.account], e.version, e.transaction_id, e.amount, e.before, e.before + e.amount, p_at

@@ -11,7 +11,14 @@ export interface PreparedOperation {
 export function parties(operation: Operation): { debit: string; credit: string } {
   switch (operation.type) {
     case 'online':
+    case 'hold':
       return { debit: operation.senderId, credit: operation.receiverId };
+    case 'hold_capture':
+    case 'hold_release':
+    case 'hold_lapse':
+      return { debit: operation.hold.senderId, credit: operation.hold.receiverId };
+    case 'reversal':
+      return { debit: operation.original.receiverId, credit: operation.original.senderId };
     case 'deposit':
       return { debit: worldStripe(operation.userId), credit: operation.userId };
     case 'withdrawal':
@@ -44,15 +51,59 @@ export function batchArguments(writer: string, currency: string, batch: readonly
     batch.map(({ operation }) => operation.idempotency?.key ?? null),
     batch.map(({ operation }) => operation.idempotency?.requestHash ?? null),
     batch.map(({ operation }) => operation.note ?? null),
-    batch.map(({ operation }) => (operation.metadata === undefined ? null : JSON.stringify(operation.metadata))),
+    batch.map(({ operation }) => {
+      const metadata = metadataOf(operation);
+      return metadata === undefined ? null : JSON.stringify(metadata);
+    }),
     batch.map(({ operation }) => details(operation)),
+    batch.map(({ operation }) => actor(operation)),
+    batch.map(({ operation }) => operation.origin?.address ?? null),
+    batch.map(({ operation }) => operation.origin?.correlationId ?? null),
   ];
+}
+
+/** The metadata that a transaction begins with; a hold's expiry is added by the database, whose clock decides it. */
+export function metadataOf(operation: Operation): Record<string, unknown> | undefined {
+  switch (operation.type) {
+    case 'hold':
+      return operation.binding ? { ...operation.metadata, binding: true } : operation.metadata;
+    case 'reversal':
+      return { ...operation.metadata, reverses: operation.original.id };
+    default:
+      return operation.metadata;
+  }
+}
+
+/** Whoever asked, unless it goes without saying: the payer, or the payee of what nobody pays. A settlement is always told in full. */
+function actor(operation: Operation): string | null {
+  const actorId = operation.origin?.actorId ?? null;
+  if ('hold' in operation) return actorId;
+  switch (operation.type) {
+    case 'online':
+    case 'hold':
+      return actorId === operation.senderId ? null : actorId;
+    case 'reversal':
+      return actorId === operation.original.receiverId ? null : actorId;
+    case 'deposit':
+    case 'withdrawal':
+    case 'token_purchase':
+    case 'token_redemption':
+      return actorId === operation.userId ? null : actorId;
+  }
 }
 
 function details(operation: Operation): string | null {
   switch (operation.type) {
     case 'online':
       return null;
+    case 'hold':
+      return JSON.stringify({ expiresInSeconds: operation.expiresInSeconds, binding: operation.binding });
+    case 'hold_capture':
+    case 'hold_release':
+    case 'hold_lapse':
+      return JSON.stringify({ by: operation.by });
+    case 'reversal':
+      return JSON.stringify({ originalId: operation.original.id, by: operation.by });
     case 'deposit':
     case 'withdrawal':
       return JSON.stringify({ reference: operation.reference });

@@ -30,7 +30,7 @@ export interface LedgerOptions {
 
 const executeStatement = statement(
   'ledger_execute',
-  'select * from ledger_execute($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)',
+  'select * from ledger_execute($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)',
 );
 const closeTokensStatement = statement(
   'ledger_close_tokens',
@@ -84,7 +84,10 @@ export class Ledger {
   }
 
   private async executeBatch(batch: Operation[]): Promise<Promise<OperationOutcome>[]> {
-    const prepared: PreparedOperation[] = batch.map((operation) => ({ operation, transactionId: uuidv7() }));
+    const prepared: PreparedOperation[] = batch.map((operation) => ({
+      operation,
+      transactionId: 'hold' in operation ? operation.hold.id : uuidv7(),
+    }));
     const values = batchArguments(this.options.writer, this.options.currency, prepared);
     try {
       const row = await this.retrying(async () => {

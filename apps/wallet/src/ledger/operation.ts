@@ -19,16 +19,59 @@ export interface IssuedToken {
   compact: string;
 }
 
+/** Who asked for an operation and from where, for the audit log. */
+export interface Origin {
+  /** Empty for the program's own work. */
+  actorId: string | null;
+  /** An IP address in text. */
+  address: string | null;
+  correlationId: string | null;
+}
+
 interface OperationBase {
   amount: AmountMinor;
+  origin?: Origin;
   /** Left out only by the program's own work (sweeps), which is repeatable by its nature. */
   idempotency?: Idempotency;
   note?: string;
   metadata?: Record<string, unknown>;
 }
 
+/** Both parties of a transaction between two people, as it was read: none of it ever changes. */
+export type TransactionBetweenTwo = Transaction & { senderId: string; receiverId: string };
+
+/** On whose behalf a hold is closed or a transfer reversed: what they may do differs. */
+export type Side = 'sender' | 'receiver' | 'operator';
+
+/** Lays `amount` aside for the receiver until it is captured, released, or lapses. */
+export type Hold = OperationBase & {
+  type: 'hold';
+  senderId: string;
+  receiverId: string;
+  expiresInSeconds: number;
+  /** The payer cannot take it back before it expires. */
+  binding: boolean;
+};
+
+/** Ends a hold: `hold` is its transaction, `amount` the whole of it. */
+export type HoldSettlement = OperationBase &
+  (
+    | { type: 'hold_capture' | 'hold_release'; hold: TransactionBetweenTwo; by: Side }
+    | { type: 'hold_lapse'; hold: TransactionBetweenTwo; by: 'expiry' }
+  );
+
+/** Sends the money of a completed transfer back, once. */
+export type Reversal = OperationBase & {
+  type: 'reversal';
+  original: TransactionBetweenTwo;
+  by: Exclude<Side, 'sender'>;
+};
+
 /** Everything that the ledger can be asked to do; each becomes one transaction with its entries, or a refusal. */
 export type Operation =
+  | Hold
+  | HoldSettlement
+  | Reversal
   | (OperationBase & { type: 'online'; senderId: string; receiverId: string })
   | (OperationBase & { type: 'deposit'; userId: string; reference: string })
   | (OperationBase & { type: 'withdrawal'; userId: string; reference: string })
@@ -45,6 +88,13 @@ export const refusalCodes = [
   'token_not_active',
   'reference_used',
   'reference_in_flight',
+  'hold_not_found',
+  'hold_not_open',
+  'hold_expired',
+  'hold_not_expired',
+  'hold_is_binding',
+  'payer_frozen',
+  'already_reversed',
   'idempotency_key_in_flight',
   'idempotency_key_reused',
 ] as const;

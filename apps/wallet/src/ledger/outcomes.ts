@@ -1,6 +1,6 @@
 import { statement } from '@dunlin/postgres';
-import type { PreparedOperation } from './batch-arguments.js';
-import type { AccountChange, Operation, OperationOutcome, RefusalCode } from './operation.js';
+import { metadataOf, type PreparedOperation } from './batch-arguments.js';
+import type { AccountChange, HoldSettlement, Operation, OperationOutcome, RefusalCode } from './operation.js';
 import { refusalCodes } from './operation.js';
 import type { Queryable } from './queryable.js';
 import { fromRow, transactionColumns, type Transaction, type TransactionRow } from './transaction.js';
@@ -37,18 +37,16 @@ export function readOutcomes(
     if (outcome === 'completed') {
       return { kind: 'completed', replayed: false, transaction: asTransaction(prepared, currency, row.executed_at) };
     }
-    if (outcome === 'replayed') return replay(database, row.transaction_ids[at] as string);
+    if (outcome === 'replayed') return replay(database, prepared.operation, row.transaction_ids[at] as string);
     return refusal(outcome, row.refusal_details[at] ?? null);
   });
 }
 
 export function readChanges(batch: readonly PreparedOperation[], row: ExecuteRow): AccountChange[] {
-  const withTokens = new Set(
-    batch.flatMap(({ operation }) => ('tokens' in operation || 'tokenIds' in operation ? [operation.userId] : [])),
-  );
+  const notByTheRowAlone = new Set(batch.map(({ operation }) => changesMoreThanBalance(operation)));
   return row.changed_accounts.map((accountId, at) => {
     const version = row.versions[at] as bigint;
-    if (withTokens.has(accountId)) return { accountId, version };
+    if (notByTheRowAlone.has(accountId)) return { accountId, version };
     const [versionBefore, balance, held] = [row.versions_before[at], row.balances[at], row.helds[at]] as [
       bigint,
       bigint,
@@ -56,6 +54,23 @@ export function readChanges(batch: readonly PreparedOperation[], row: ExecuteRow
     ];
     return { accountId, version, posted: { versionBefore, balance, held } };
   });
+}
+
+/** Whose balance as it is shown changes in more than what is available: in its tokens, or in what is laid aside. */
+function changesMoreThanBalance(operation: Operation): string | undefined {
+  switch (operation.type) {
+    case 'token_purchase':
+    case 'token_redemption':
+      return operation.userId;
+    case 'hold':
+      return operation.senderId;
+    case 'hold_capture':
+    case 'hold_release':
+    case 'hold_lapse':
+      return operation.hold.senderId;
+    default:
+      return undefined;
+  }
 }
 
 function refusal(outcome: string, detail: ExecuteRow['refusal_details'][number]): OperationOutcome {
@@ -66,20 +81,42 @@ function refusal(outcome: string, detail: ExecuteRow['refusal_details'][number])
   return { kind: 'refused', replayed, code, ...(parsed?.ids === undefined ? {} : { tokenIds: parsed.ids }) };
 }
 
-async function replay(database: Queryable, transactionId: string): Promise<OperationOutcome> {
+async function replay(database: Queryable, operation: Operation, transactionId: string): Promise<OperationOutcome> {
   const { rows } = await database.query<TransactionRow>(replayStatement, [transactionId]);
   const row = rows[0];
   if (row === undefined) throw new TypeError('An idempotency key names a transaction that does not exist');
-  return { kind: 'completed', replayed: true, transaction: fromRow(row) };
+  const transaction = fromRow(row);
+  // The answer to a hold was that it is pending, whatever became of it since.
+  const answered = operation.type === 'hold' ? { status: 'pending' as const, completedAt: null } : {};
+  return { kind: 'completed', replayed: true, transaction: { ...transaction, ...answered } };
 }
 
 const knownCodes: ReadonlySet<string> = new Set(refusalCodes);
 const isRefusalCode = (code: string): code is RefusalCode => knownCodes.has(code);
 
 function asTransaction({ operation, transactionId }: PreparedOperation, currency: string, at: Date): Transaction {
+  switch (operation.type) {
+    case 'hold_capture':
+      return { ...operation.hold, status: 'completed', completedAt: at };
+    case 'hold_release':
+    case 'hold_lapse':
+      return { ...operation.hold, status: 'cancelled' };
+    case 'hold': {
+      const expiresAt = new Date(at.getTime() + operation.expiresInSeconds * 1000).toISOString();
+      const posted = newTransaction(operation, transactionId, currency, at);
+      return { ...posted, status: 'pending', completedAt: null, metadata: { ...posted.metadata, expiresAt } };
+    }
+    default:
+      return newTransaction(operation, transactionId, currency, at);
+  }
+}
+
+type Posting = Exclude<Operation, HoldSettlement>;
+
+function newTransaction(operation: Posting, transactionId: string, currency: string, at: Date): Transaction {
   return {
     id: transactionId,
-    type: operation.type,
+    type: operation.type === 'hold' || operation.type === 'reversal' ? 'online' : operation.type,
     status: 'completed',
     senderId: sender(operation),
     receiverId: receiver(operation),
@@ -88,14 +125,17 @@ function asTransaction({ operation, transactionId }: PreparedOperation, currency
     note: operation.note ?? null,
     createdAt: at,
     completedAt: at,
-    metadata: operation.metadata ?? null,
+    metadata: metadataOf(operation) ?? null,
   };
 }
 
-function sender(operation: Operation): string | null {
+function sender(operation: Posting): string | null {
   switch (operation.type) {
     case 'online':
+    case 'hold':
       return operation.senderId;
+    case 'reversal':
+      return operation.original.receiverId;
     case 'withdrawal':
     case 'token_purchase':
       return operation.userId;
@@ -105,10 +145,13 @@ function sender(operation: Operation): string | null {
   }
 }
 
-function receiver(operation: Operation): string | null {
+function receiver(operation: Posting): string | null {
   switch (operation.type) {
     case 'online':
+    case 'hold':
       return operation.receiverId;
+    case 'reversal':
+      return operation.original.senderId;
     case 'deposit':
     case 'token_redemption':
       return operation.userId;

@@ -3,7 +3,7 @@ import type { Queryable } from './queryable.js';
 
 /** One thing that does not add up. `accountId` is absent where it concerns the whole ledger. Amounts in minor units. */
 export interface Discrepancy {
-  check: 'ledger_sum' | 'issuer_float' | 'entries' | 'transactions' | 'counters';
+  check: 'ledger_sum' | 'issuer_float' | 'entries' | 'transactions' | 'counters' | 'held';
   accountId?: string;
   expected: bigint;
   found: bigint;
@@ -21,7 +21,7 @@ export interface Reconciliation {
   truncated: boolean;
 }
 
-const pageSize = 2_000;
+const pageSize = 20_000;
 const mostDiscrepancies = 1_000;
 
 /** Both sums of one snapshot, so that running operations cannot make them differ. */
@@ -36,26 +36,40 @@ const totalsStatement = statement(
 );
 
 /**
- * A page of accounts, each recomputed three ways in one snapshot: from its entries, from its transactions (users only), and its counters
- * from the number of its transactions.
+ * A page of accounts, each recomputed three ways in one snapshot: from its entries, from its transactions (users only; what is held, from the
+ * pending ones), and its counters from the number of its transactions. Entries and transactions are read by the page's range of ids and grouped, rather than looked up
+ * account by account, which took five to ten times as long on a seeded ledger.
  */
 const pageStatement = statement(
   'reconcile_page',
   `
-    select a.id, a.balance, a.held, a.kind,
-           a.online_pending + a.online_completed + a.online_failed + a.online_cancelled + a.offline_completed + a.token_purchase_completed
-             + a.token_redemption_completed + a.deposit_completed + a.withdrawal_completed + a.token_refund_completed as counted,
-           (select coalesce(sum(amount), 0) from entries where account_id = a.id)::bigint as from_entries,
-           received.count + sent.count as transactions,
-           received.moved - sent.moved as from_transactions
-      from (select * from accounts where $1::uuid is null or id > $1 order by id limit $2) a,
-           lateral (select count(*) as count,
-                           coalesce(sum(amount) filter (where status = 'completed' and type <> 'offline'), 0)::bigint as moved
-                      from transactions where receiver_id = a.id) received,
-           lateral (select count(*) as count,
-                           coalesce(sum(amount) filter (where status = 'completed' and type <> 'offline'), 0)::bigint as moved
-                      from transactions where sender_id = a.id) sent
-     order by a.id`,
+    with page as (
+      select a.id, a.balance, a.held, a.kind,
+             a.online_pending + a.online_completed + a.online_failed + a.online_cancelled + a.offline_completed + a.token_purchase_completed
+               + a.token_redemption_completed + a.deposit_completed + a.withdrawal_completed + a.token_refund_completed as counted
+        from accounts a where $1::uuid is null or a.id > $1 order by a.id limit $2
+    ), range as (
+      select (select id from page order by id limit 1) as low, (select id from page order by id desc limit 1) as high
+    ), posted as (
+      select account_id as id, sum(amount)::bigint as moved
+        from entries, range where account_id between low and high group by account_id
+    ), received as (
+      select receiver_id as id, count(*) as count,
+             coalesce(sum(amount) filter (where status = 'completed' and type <> 'offline'), 0)::bigint as moved
+        from transactions, range where receiver_id between low and high group by receiver_id
+    ), sent as (
+      select sender_id as id, count(*) as count,
+             coalesce(sum(amount) filter (where status = 'completed' and type <> 'offline'), 0)::bigint as moved,
+             coalesce(sum(amount) filter (where status = 'pending'), 0)::bigint as pending
+        from transactions, range where sender_id between low and high group by sender_id
+    )
+    select page.*,
+           coalesce(posted.moved, 0) as from_entries,
+           coalesce(received.count, 0) + coalesce(sent.count, 0) as transactions,
+           coalesce(received.moved, 0) - coalesce(sent.moved, 0) as from_transactions,
+           coalesce(sent.pending, 0) as from_pending
+      from page left join posted using (id) left join received using (id) left join sent using (id)
+     order by page.id`,
   { readOnly: true },
 );
 
@@ -68,13 +82,17 @@ interface PageRow {
   from_entries: bigint;
   transactions: bigint;
   from_transactions: bigint;
+  from_pending: bigint;
 }
 
 /**
  * Recomputes every balance and reports what differs; it changes nothing. Reads the whole ledger, a page of accounts at a
  * time, so it takes time in proportion to it but holds no lock and no long snapshot.
  */
-export async function reconcile(database: Queryable, options: { signal?: AbortSignal } = {}): Promise<Reconciliation> {
+export async function reconcile(
+  database: Queryable,
+  options: { signal?: AbortSignal; /** Told after each page. */ onPage?: (accounts: number) => void } = {},
+): Promise<Reconciliation> {
   const { rows } = await database.query<{ sum: bigint; issuer_float: bigint; tokens_out: bigint }>(totalsStatement);
   const totals = rows[0] ?? { sum: 0n, issuer_float: 0n, tokens_out: 0n };
   const discrepancies: Discrepancy[] = [];
@@ -87,6 +105,7 @@ export async function reconcile(database: Queryable, options: { signal?: AbortSi
     options.signal?.throwIfAborted();
     const page: { rows: PageRow[] } = await database.query<PageRow>(pageStatement, [after, pageSize]);
     accounts += page.rows.length;
+    options.onPage?.(accounts);
     discrepancies.push(...page.rows.flatMap(differences));
     if (page.rows.length < pageSize) break;
     after = page.rows.at(-1)?.id ?? null;
@@ -108,6 +127,9 @@ function differences(row: PageRow): Discrepancy[] {
   }
   if (row.kind === 'user' && row.from_transactions !== row.balance) {
     found.push({ check: 'transactions', accountId: row.id, expected: row.from_transactions, found: row.balance });
+  }
+  if (row.kind === 'user' && row.from_pending !== row.held) {
+    found.push({ check: 'held', accountId: row.id, expected: row.from_pending, found: row.held });
   }
   if (row.kind === 'user' && row.transactions !== BigInt(row.counted)) {
     found.push({ check: 'counters', accountId: row.id, expected: row.transactions, found: BigInt(row.counted) });

@@ -2,6 +2,7 @@ import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typ
 import type { Ledger } from '../ledger/ledger.js';
 import type { Authenticate } from './authentication.js';
 import { markReplayed, readIdempotency } from './idempotency.js';
+import { originOf } from './origin.js';
 import { presentTransaction } from './presentation.js';
 import { refusalProblem } from './refusals.js';
 import { Amount, bearer, closed, Id, idempotencyHeaders, problems, Text, TransactionSchema } from './schemas.js';
@@ -51,6 +52,7 @@ export const adminMoneyRoutes: FastifyPluginAsyncTypebox<AdminMoneyRoutesOptions
           amount: readAmount(request.body.amount),
           reference,
           idempotency: readIdempotency(request, request.principal.id),
+          origin: originOf(request, request.principal.id),
           metadata: { reference, operatorId: request.principal.id },
         });
         markReplayed(reply, outcome.replayed);

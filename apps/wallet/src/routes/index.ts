@@ -23,11 +23,13 @@ import { adminUserRoutes } from './admin-users.routes.js';
 import { authRoutes } from './auth.routes.js';
 import { installAuthentication, principalIfAny, type Authenticate } from './authentication.js';
 import { deviceRoutes } from './devices.routes.js';
+import { holdRoutes } from './holds.routes.js';
 import { installOpenApi } from './openapi.js';
 import { balanceTag, presentBalance } from './presentation.js';
 import { Problem } from './problem.js';
 import { defaultPage, presentPage, publicKeyRoutes } from './public-keys.routes.js';
 import { installRateLimits } from './rate-limit.js';
+import { reversalRoutes } from './reversals.routes.js';
 import { bearer } from './schemas.js';
 import { sessionRoutes } from './sessions.routes.js';
 import { tokenRoutes } from './tokens.routes.js';
@@ -80,6 +82,8 @@ export async function registerRoutes(app: FastifyInstance, services: RouteServic
     afterChange: (userId) => forgetPrincipal(cacheService, userId),
   });
   await app.register(walletRoutes, { authenticate, ledger, queries, policies });
+  await app.register(holdRoutes, { authenticate, ledger, queries, maxSeconds: config.holds.maxSeconds });
+  await app.register(reversalRoutes, { authenticate, ledger, queries });
   await app.register(adminMoneyRoutes, { authenticate, ledger });
   await app.register(tokenRoutes, { authenticate, tokens, queries });
   const publicKeys = new PublicKeyDatabase(database);

@@ -11,6 +11,16 @@ const refusals: Readonly<Record<RefusalCode, { status: number; detail: string }>
   token_not_active: { status: 409, detail: 'At least one of these tokens is no longer active.' },
   reference_used: { status: 409, detail: 'This reference was used before.' },
   reference_in_flight: { status: 409, detail: 'An operation with this reference is still running; try again.' },
+  hold_not_found: { status: 404, detail: 'You have no such hold.' },
+  hold_not_open: { status: 409, detail: 'This hold was captured, released, or has lapsed.' },
+  hold_expired: { status: 409, detail: 'This hold has expired and can no longer be captured.' },
+  hold_not_expired: { status: 409, detail: 'This hold has not expired yet.' },
+  hold_is_binding: {
+    status: 403,
+    detail: 'This hold is binding: its receiver or an operator may release it, or it lapses.',
+  },
+  payer_frozen: { status: 409, detail: 'The account of the payer is frozen or closed; this cannot be captured now.' },
+  already_reversed: { status: 409, detail: 'This transfer was reversed before.' },
   idempotency_key_in_flight: {
     status: 409,
     detail: 'A request with this Idempotency-Key is still running; try again.',

@@ -110,4 +110,11 @@ export const idempotencyHeaders = {
   properties: { 'idempotency-key': { type: 'string', description: 'Required: 1 to 255 visible ASCII characters' } },
 } as const;
 
+/** For calls that say all in their path: nothing, or an empty object. */
+export const NoBody = Type.Unsafe<Record<string, never> | null>({
+  type: ['object', 'null'],
+  properties: {},
+  additionalProperties: false,
+});
+
 export const bearer = [{ bearer: [] }];

@@ -11,6 +11,7 @@ import type { QueryOptimizationService } from '../queries/query-optimization-ser
 import type { Authenticate } from './authentication.js';
 import type { TypedApp } from './typed-app.js';
 import { markReplayed, readIdempotency } from './idempotency.js';
+import { originOf } from './origin.js';
 import { balanceTag, presentBalance, presentTransaction } from './presentation.js';
 import { Problem } from './problem.js';
 import { refusalProblem } from './refusals.js';
@@ -172,6 +173,7 @@ function transferRoute(app: TypedApp, { authenticate, ledger }: WalletRoutesOpti
         receiverId: receiverId.toLowerCase(),
         amount,
         idempotency,
+        origin: originOf(request, senderId),
         ...(note === undefined ? {} : { note }),
       };
       const outcome = await ledger.execute(operation);
