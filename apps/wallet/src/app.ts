@@ -27,6 +27,7 @@ import { migrate } from './migrate.js';
 import { alertChannels } from './observing/alert-channels.js';
 import { cacheSource, recordCacheCall } from './observing/cache-source.js';
 import { databaseSource } from './observing/database-source.js';
+import { deploymentName, tellDeployment } from './observing/deployment.js';
 import { moneyObjective } from './observing/money-objective.js';
 import { DatabaseCare } from './queries/database-care.js';
 import { QueryOptimizationService } from './queries/query-optimization-service.js';
@@ -224,6 +225,7 @@ async function openMonitor(
   });
   lifecycle.onClose('monitoring', () => monitor.stopMonitoring());
   await monitor.startMonitoring();
+  await tellDeployment(monitor, deploymentName(config.deployId), logger);
   return monitor;
 }
 

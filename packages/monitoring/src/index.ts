@@ -23,8 +23,9 @@ export type {
   SlowQuery,
 } from './sources/database-source.js';
 export type { QueryFigures } from './sources/database-recorder.js';
-export type { Alert, AlertType, Exemplar, Severity } from './alerts/alert.js';
-export type { AlertStore, ChangeMarker, Mute, SharedState } from './alerts/alert-store.js';
+export type { Alert, AlertEvidence, AlertType, Exemplar, Severity } from './alerts/alert.js';
+export type { AlertStore, Mute, SharedState } from './alerts/alert-store.js';
+export type { ChangeMarker } from './alerts/change-marker.js';
 export type { BurnRateDefinition, MetricRuleDefinition, RuleDefinition } from './alerts/rule-definition.js';
 export { DEFAULT_BURN_WINDOWS, type BurnWindow, type ServiceObjective } from './alerts/objective.js';
 export { RULE_METRICS, type RuleMetric } from './alerts/rule.js';

@@ -2,7 +2,8 @@ import { EventEmitter } from 'node:events';
 import { AlertDesk } from './alerts/alert-desk.js';
 import type { Alert } from './alerts/alert.js';
 import type { ChannelStatus } from './alerts/channel-queue.js';
-import type { ChangeMarker, Mute } from './alerts/alert-store.js';
+import type { Mute } from './alerts/alert-store.js';
+import type { ChangeMarker } from './alerts/change-marker.js';
 import type { ChannelTestOutcome } from './alerts/notifier.js';
 import type { RuleDefinition } from './alerts/rule-definition.js';
 import type { AlertOutcome } from './alerts/shared-alerts.js';
@@ -247,11 +248,21 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
     return this.getThresholds();
   }
 
-  /** Tells that a new version runs; shown beside alerts that fire soon after. */
-  async markDeployment(detail: string, by = 'deployment'): Promise<void> {
-    await this.#desk.shared.change('mark a deployment', (store, at) =>
-      store.addChange({ at: at.toISOString(), kind: 'deployment', by, detail }),
-    );
+  /** Tells that a new version runs; shown beside alerts that fire soon after. Rejects with a MonitoringInputError for a text that cannot be kept. */
+  markDeployment(detail: string, by = 'deployment'): Promise<ChangeMarker> {
+    return this.#desk.markDeployment(detail, by);
+  }
+
+  /**
+   * Tells that this instance runs `version`: a deployment if the last one told of was another, else nothing new, so that restarts
+   * are none. True when it was one.
+   */
+  async noteVersion(version: string): Promise<boolean> {
+    await this.#desk.shared.sync();
+    const last = this.getChanges().find((change) => change.kind === 'deployment');
+    if (last?.detail === version) return false;
+    await this.markDeployment(version, this.options.instanceId);
+    return true;
   }
 
   getChanges(): ChangeMarker[] {

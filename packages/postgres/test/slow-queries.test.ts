@@ -53,6 +53,21 @@ describe('a slow statement', () => {
     await capture.stop();
   });
 
+  it('has its plan at once when that is asked for, also when it was never slow', async () => {
+    const db = database({ slowQueryMs: 60_000 });
+    const capture = new PlanCapture(db);
+    await db.query(byPayer, [4711, 'open-secret']);
+    await db.query('VACUUM payments');
+    const planOf = (text: string) =>
+      capture.planOf(db.topQueries().find(({ query }) => query.startsWith(text))!.fingerprint);
+    const plan = await planOf('SELECT id');
+    expect(plan).toContain('Sequential scan of payments: about 20 thousand rows read');
+    expect(plan).not.toContain('secret');
+    expect(await planOf('VACUUM')).toBeUndefined();
+    expect(await capture.planOf('ffffffffffffffff')).toBeUndefined();
+    await capture.stop();
+  });
+
   it('is one from a threshold on that can be changed at run time', async () => {
     const db = database({ slowQueryMs: 60_000 });
     await db.query('SELECT pg_sleep(0.01)');

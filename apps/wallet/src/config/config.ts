@@ -64,6 +64,8 @@ export interface Config {
   /** Of the calls that move money, in percent that must not fail. */
   readonly moneyObjectivePercent: number;
   readonly alerts: AlertConfig;
+  /** What the operators call the deployment that this process belongs to. */
+  readonly deployId: string | undefined;
 }
 
 /**
@@ -156,6 +158,10 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
     moneyObjectivePercent:
       environment.number('PERF_MONEY_SLO_PERCENT', { min: 95, max: 99.999, unit: 'percent' }) ?? 99.9,
     alerts: readAlerts(environment),
+    deployId: environment.text('DEPLOY_ID', {
+      pattern: /^[\w.:@/+-]{1,100}$/,
+      described: '1 to 100 letters, digits and . : @ / + - _',
+    }),
   };
 }
 

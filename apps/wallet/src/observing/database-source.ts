@@ -22,6 +22,7 @@ export function databaseSource(database: Database, care: DatabaseCare): Database
     isHealthy: () => care.isReachable(),
     slowQueries: (limit) => care.slowQueries(limit).map(withoutAbsent),
     queryDetail: (fingerprint) => care.queryDetail(fingerprint),
+    planOf: (fingerprint) => care.planOf(fingerprint),
     async analyze() {
       const { totalQueries, averageTimeMs, slowQueries, recommendations, ...rest } = await care.analyze();
       return {

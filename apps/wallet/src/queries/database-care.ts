@@ -65,6 +65,11 @@ export class DatabaseCare {
     return { ...found, slowExecutions: this.slowQueries(200).filter((one) => one.fingerprint === fingerprint) };
   }
 
+  /** The plan of a statement that this process has sent, in words. */
+  planOf(fingerprint: string): Promise<string | undefined> {
+    return this.plans.planOf(fingerprint);
+  }
+
   analyze(): Promise<QueryAnalysis> {
     return this.analyzer.analyze();
   }

@@ -5,14 +5,15 @@ import type { TraceStore } from '../tracing/trace-store.js';
 import { uuidV7 } from '../uuid-v7.js';
 import type { Alert, AnnouncementKind } from './alert.js';
 import type { Mute } from './alert-store.js';
-import { withEvidence } from './alert-evidence.js';
+import type { ChangeMarker } from './change-marker.js';
+import { gatherEvidence } from './alert-evidence.js';
 import { judgeBurn } from './burn-rate.js';
 import { builtInRules } from './built-in-rules.js';
 import { MemoryAlertStore } from './memory-alert-store.js';
 import { Notifier, type ChannelTestOutcome } from './notifier.js';
-import { concerns, objectiveRule } from './objective.js';
+import { concerns } from './objective.js';
 import { judge, RULE_METRICS, type AlertRule, type MetricReading, type Verdict } from './rule.js';
-import { MAX_RULES, parseRule, toAlertRule, type RuleDefinition } from './rule-definition.js';
+import { MAX_RULES, objectiveRule, parseRule, toAlertRule, type RuleDefinition } from './rule-definition.js';
 import { SharedAlerts } from './shared-alerts.js';
 import { effectiveThresholds, parseThresholdPatch, type ThresholdPatch, type Thresholds } from './thresholds.js';
 
@@ -56,7 +57,8 @@ export class AlertDesk {
       },
       repeatAfterMs: options.repeatAfterMs,
       claimMs: 10 * 60_000,
-      enrich: (alert, rule) => withEvidence(alert, rule, { ...parts, shared: this.shared }),
+      gather: (rule) =>
+        gatherEvidence(rule, { ...parts, recentChanges: (withinMs) => this.shared.recentChanges(withinMs) }),
       announce: (alert, kind, sequence) => this.#announce(alert, kind, sequence),
     });
   }
@@ -159,6 +161,17 @@ export class AlertDesk {
     if (removed && orphan !== undefined) await this.shared.resolve(orphan.alert.id, by);
     this.#parts.onChanged();
     return removed;
+  }
+
+  async markDeployment(detail: unknown, by: string): Promise<ChangeMarker> {
+    if (typeof detail !== 'string' || detail.trim() === '' || detail.length > 200) {
+      throw new MonitoringInputError([{ path: '/version', message: 'must be 1 to 200 characters' }]);
+    }
+    const at = new Date(this.#parts.options.clock.wallMs()).toISOString();
+    const change: ChangeMarker = { at, kind: 'deployment', by, detail };
+    await this.shared.change('mark a deployment', (store) => store.addChange(change));
+    this.#parts.onChanged();
+    return change;
   }
 
   testChannel(name: string): Promise<ChannelTestOutcome> {

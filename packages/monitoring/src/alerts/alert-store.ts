@@ -1,3 +1,4 @@
+import type { ChangeMarker } from './change-marker.js';
 import type { StoredAlert } from './stored-alert.js';
 import type { RuleDefinition } from './rule-definition.js';
 import type { ThresholdPatch, Thresholds } from './thresholds.js';
@@ -10,14 +11,6 @@ export interface Mute {
   createdBy: string;
   createdAt: string;
   until: string;
-}
-
-/** Something that was changed by hand or by a deployment; shown as evidence beside alerts that fire soon after. */
-export interface ChangeMarker {
-  at: string;
-  kind: 'threshold' | 'rule' | 'mute' | 'deployment';
-  by: string;
-  detail: string;
 }
 
 /** Everything that the instances share, as of one revision. */

@@ -1,3 +1,6 @@
+import type { QueryFigures } from '../sources/database-recorder.js';
+import type { ChangeMarker } from './change-marker.js';
+
 /** How far past its threshold a value is; see `severityOf`. */
 export type Severity = 'low' | 'medium' | 'high' | 'critical';
 
@@ -19,6 +22,14 @@ export interface Exemplar {
   durationMs: number;
   statusCode: number;
   at: string;
+}
+
+/** What was going on when an alert fired, or became worse. */
+export interface AlertEvidence {
+  /** The statement that the requests of the alert spent the most time in, or the slowest one, with its plan where there is one. */
+  worstQuery?: QueryFigures & { plan?: string };
+  /** Deployments, thresholds, rules and mutes of the half hour before, newest first. */
+  changes?: ChangeMarker[];
 }
 
 /** What the people at the other end are told, and once each. */
@@ -47,5 +58,5 @@ export interface Alert {
   instances: string[];
   exemplars?: Exemplar[];
   /** What else was going on when it fired: the worst statement, recent deployments and edits. */
-  evidence?: Record<string, unknown>;
+  evidence?: AlertEvidence;
 }

@@ -1,4 +1,5 @@
-import type { AlertStore, ChangeMarker, Mute, SharedState } from './alert-store.js';
+import type { AlertStore, Mute, SharedState } from './alert-store.js';
+import type { ChangeMarker } from './change-marker.js';
 import type { RuleDefinition } from './rule-definition.js';
 import type { StoredAlert } from './stored-alert.js';
 import type { ThresholdName, ThresholdPatch, Thresholds } from './thresholds.js';

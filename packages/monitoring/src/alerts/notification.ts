@@ -30,3 +30,23 @@ export function headline(notification: Notification): string {
   ];
   return `[${word}] ${alert.severity} ${alert.type}: ${alert.message}`;
 }
+
+/** The evidence in lines for people, as mail and chat show it. */
+export function evidenceLines({ evidence }: Alert): string[] {
+  const lines: string[] = [];
+  const { worstQuery: worst, changes = [] } = evidence ?? {};
+  if (worst !== undefined) {
+    lines.push(
+      `Worst statement: ${shortened(worst.query)} (${worst.count} times, P95 ${worst.p95.toFixed(1)} ms, at worst ${worst.max.toFixed(1)} ms)`,
+    );
+    if (worst.plan !== undefined) lines.push(`Its plan: ${shortened(worst.plan)}`);
+  }
+  for (const { at, kind, by, detail } of changes.slice(0, 5))
+    lines.push(`Changed ${at}: ${kind} by ${by}: ${shortened(detail)}`);
+  return lines;
+}
+
+function shortened(text: string): string {
+  const line = text.replace(/\s+/g, ' ').trim();
+  return line.length > 500 ? `${line.slice(0, 500)}…` : line;
+}

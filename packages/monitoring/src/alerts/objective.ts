@@ -1,6 +1,5 @@
 import { MonitoringInputError, type InvalidInput } from '../errors.js';
 import { SEVERITIES, type Severity } from './alert.js';
-import type { AlertRule } from './rule.js';
 
 /** Both windows must burn faster than `factor` for the alert: the long one says that it matters, the short one that it goes on. */
 export interface BurnWindow {
@@ -105,23 +104,6 @@ export function concerns(objective: Pick<ServiceObjective, 'endpoints'>, endpoin
 
 export function windowsOf(objective: ServiceObjective): readonly BurnWindow[] {
   return objective.windows ?? DEFAULT_BURN_WINDOWS;
-}
-
-/** The rule that watches an objective. The windows do what `for` does elsewhere. */
-export function objectiveRule(objective: ServiceObjective): AlertRule {
-  const threshold = Math.min(...windowsOf(objective).map((one) => one.factor));
-  return {
-    type: `rule:${objective.name}`,
-    title: objective.title ?? objective.endpoints.join(', '),
-    metric: 'slo.burnRate',
-    objective,
-    comparison: 'above',
-    threshold,
-    clearBound: threshold,
-    windowSeconds: 300,
-    forMs: 0,
-    minSamples: objective.minSamples ?? 10,
-  };
 }
 
 /** Checks the objectives that a service is configured with. Throws a MonitoringInputError that names every wrong part. */

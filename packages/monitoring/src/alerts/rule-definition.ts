@@ -1,7 +1,7 @@
 import { MonitoringInputError, type InvalidInput } from '../errors.js';
 import type { WindowSeconds } from '../metrics/sliding-window.js';
 import { SEVERITIES, type Severity } from './alert.js';
-import { OBJECTIVE_FIELDS, objectiveComplaints, objectiveRule, type ServiceObjective } from './objective.js';
+import { OBJECTIVE_FIELDS, objectiveComplaints, windowsOf, type ServiceObjective } from './objective.js';
 import { RULE_METRICS, type AlertRule, type RuleMetric } from './rule.js';
 
 /** A rule that an operator defined, as it is given and kept. */
@@ -124,5 +124,22 @@ export function toAlertRule(definition: RuleDefinition): AlertRule {
     minSamples: definition.minSamples ?? 1,
     ...(definition.endpoint === undefined ? {} : { endpoint: definition.endpoint }),
     ...(definition.severity === undefined ? {} : { severity: definition.severity }),
+  };
+}
+
+/** The rule that watches an objective. The windows do what `for` does elsewhere. */
+export function objectiveRule(objective: ServiceObjective): AlertRule {
+  const threshold = Math.min(...windowsOf(objective).map((one) => one.factor));
+  return {
+    type: `rule:${objective.name}`,
+    title: objective.title ?? objective.endpoints.join(', '),
+    metric: 'slo.burnRate',
+    objective,
+    comparison: 'above',
+    threshold,
+    clearBound: threshold,
+    windowSeconds: 300,
+    forMs: 0,
+    minSamples: objective.minSamples ?? 10,
   };
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '../clock.js';
 import { MonitoringStoreError } from '../errors.js';
 import type { Alert, AnnouncementKind } from './alert.js';
-import type { AlertStore, ChangeMarker, Mute, SharedState } from './alert-store.js';
+import type { AlertStore, Mute, SharedState } from './alert-store.js';
+import type { ChangeMarker } from './change-marker.js';
 import type { AlertRule, Verdict } from './rule.js';
 import { applyVerdict, type JudgementContext, type SharedTransition, type StoredAlert } from './stored-alert.js';
 import type { ThresholdPatch } from './thresholds.js';
@@ -19,8 +20,8 @@ export interface SharedAlertsOptions {
   repeatAfterMs: number;
   /** How long an instance may take to tell all channels, before another one takes over. */
   claimMs: number;
-  /** Adds exemplars and evidence to an alert that fires now. */
-  enrich: (alert: Alert, rule: AlertRule) => Alert;
+  /** Exemplars and evidence for an alert that fires now; bounded in time, never rejects. */
+  gather: (rule: AlertRule) => Promise<Pick<Alert, 'exemplars' | 'evidence'>>;
   /** Called when this instance is the one to tell people. */
   announce: (alert: Alert, kind: AnnouncementKind, sequence: number) => void;
 }
@@ -66,6 +67,7 @@ export class SharedAlerts {
   /** Applies this instance's judgement of one rule, and tells people if that is this instance's turn. */
   async judged(rule: AlertRule, verdict: Verdict): Promise<SharedTransition> {
     const { clock, context, instanceId, store } = this.#options;
+    let gathered: Pick<Alert, 'exemplars' | 'evidence'> | undefined;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
       const open = this.#state.open.find((stored) => stored.alert.type === rule.type);
       const nowMs = clock.wallMs();
@@ -77,7 +79,10 @@ export class SharedAlerts {
           if (await this.#swap(() => store.remove(open!))) return transition;
           break;
         default: {
-          const stored = this.#prepare(transition.kind, transition.stored, rule, nowMs);
+          const news = transition.kind === 'fired' || transition.kind === 'worsened';
+          if (news) gathered ??= await this.#options.gather(rule);
+          const alert: Alert = { ...transition.stored.alert, ...(news ? gathered : {}) };
+          const stored = this.#prepare(transition.kind, { ...transition.stored, alert }, nowMs);
           const written = await this.#swap(() => (open === undefined ? store.insert(stored) : store.replace(stored)));
           if (written) {
             this.#tell(stored, open);
@@ -156,9 +161,14 @@ export class SharedAlerts {
     return this.#state.mutes.filter((mute) => mute.until > now);
   }
 
+  /** What was changed lately, newest first. One deployment that several instances told of is one change. */
   recentChanges(withinMs: number): ChangeMarker[] {
     const since = new Date(this.#options.clock.wallMs() - withinMs).toISOString();
-    return this.#state.changes.filter((change) => change.at >= since);
+    const recent = this.#state.changes.filter((change) => change.at >= since);
+    return recent.filter(
+      ({ kind, detail }, place) =>
+        kind !== 'deployment' || !recent.slice(place + 1).some((one) => one.kind === kind && one.detail === detail),
+    );
   }
 
   async #edit(id: string, next: (stored: StoredAlert, nowMs: number) => StoredAlert): Promise<AlertOutcome> {
@@ -179,13 +189,11 @@ export class SharedAlerts {
   #prepare(
     kind: 'raised' | 'refreshed' | 'fired' | 'worsened' | 'resolved',
     stored: StoredAlert,
-    rule: AlertRule,
     nowMs: number,
   ): StoredAlert {
     const muted = this.activeMutes().some((mute) => mute.type === undefined || mute.type === stored.alert.type);
     const { muted: _before, ...rest } = stored.alert;
-    let alert: Alert = muted && rest.state !== 'resolved' ? { ...rest, muted } : rest;
-    if (kind === 'fired') alert = this.#options.enrich(alert, rule);
+    const alert: Alert = muted && rest.state !== 'resolved' ? { ...rest, muted } : rest;
     const { announcement: _previous, ...kept } = { ...stored, alert };
     const next: StoredAlert = kind === 'refreshed' ? { ...stored, alert } : kept;
     const due = this.#due(kind, next, nowMs);

@@ -11,6 +11,7 @@ import {
   list,
   object,
   ruleSchema,
+  string,
   thresholdPatchSchema,
   thresholdsSchema,
 } from './schemas.js';
@@ -98,8 +99,30 @@ export function alertRoutes(fastify: FastifyInstance, context: RouteContext): vo
     async (request) => monitor.updateThresholds(parseObject(request.body), actorOf(request)),
   );
 
+  changeRoutes(fastify, context);
   ruleRoutes(fastify, context);
   channelRoutes(fastify, context);
+}
+
+function changeRoutes(fastify: FastifyInstance, context: RouteContext): void {
+  const { monitor, forOperators, actorOf } = context;
+  fastify.get(
+    '/performance/changes',
+    forOperators('Deployments and what operators changed, newest first'),
+    async () => ({
+      data: monitor.getChanges(),
+    }),
+  );
+
+  fastify.post(
+    '/performance/deployments',
+    forOperators('Tell of a deployment', { body: object({ version: string }) }),
+    async (request, reply) => {
+      const { version, ...others } = parseObject(request.body);
+      for (const name of Object.keys(others)) throw invalid(`/body/${name}`, 'is no part of a deployment');
+      return reply.code(201).send(await monitor.markDeployment(version as string, actorOf(request)));
+    },
+  );
 }
 
 function ruleRoutes(fastify: FastifyInstance, context: RouteContext): void {

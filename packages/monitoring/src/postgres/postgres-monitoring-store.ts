@@ -1,4 +1,5 @@
-import type { AlertStore, ChangeMarker, Mute, SharedState } from '../alerts/alert-store.js';
+import type { AlertStore, Mute, SharedState } from '../alerts/alert-store.js';
+import type { ChangeMarker } from '../alerts/change-marker.js';
 import type { RuleDefinition } from '../alerts/rule-definition.js';
 import type { StoredAlert } from '../alerts/stored-alert.js';
 import type { ThresholdPatch, Thresholds } from '../alerts/thresholds.js';

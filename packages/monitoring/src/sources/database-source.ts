@@ -56,6 +56,8 @@ export interface DatabaseSource {
   slowQueries?(limit: number): readonly SlowQuery[] | Promise<readonly SlowQuery[]>;
   /** Everything known of one fingerprint: text, plan, advice; undefined when unknown. */
   queryDetail?(fingerprint: string): unknown;
+  /** The plan of a statement in words, without values; undefined when it is unknown or cannot be planned. */
+  planOf?(fingerprint: string): Promise<string | undefined>;
   analyze?(): Promise<{
     totalQueries: number;
     averageTime: number;

@@ -32,6 +32,17 @@ export class PlanCapture {
     while (this.#working !== undefined) await this.#working;
   }
 
+  /**
+   * The plan of a statement in words, made now if none was captured yet; undefined when the statement is unknown or has none.
+   * Cost: at most one EXPLAIN, on a connection of the pool.
+   */
+  async planOf(fingerprint: string): Promise<string | undefined> {
+    const record = Database.internals.observer(this.#database).table.find(fingerprint);
+    if (record === undefined) return undefined;
+    if (record.plan === undefined && record.sampleText !== undefined && !this.#stopped) await this.#capture(record);
+    return record.plan;
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#unsubscribe();

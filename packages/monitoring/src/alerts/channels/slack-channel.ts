@@ -1,5 +1,5 @@
 import type { Severity } from '../alert.js';
-import { headline, type AlertChannel } from '../notification.js';
+import { evidenceLines, headline, type AlertChannel } from '../notification.js';
 import { parseChannelUrl, post } from './post.js';
 
 const COLOURS: Readonly<Record<Severity, string>> = {
@@ -24,12 +24,14 @@ export function slackChannel(options: { url: string; name?: string }): AlertChan
         short: true,
       });
       const text = escaped(headline(notification));
+      const evidence = evidenceLines(alert);
       const body = {
         text,
         attachments: [
           {
             color: alert.state === 'resolved' ? RESOLVED_COLOUR : COLOURS[alert.severity],
             fallback: text,
+            ...(evidence.length === 0 ? {} : { text: escaped(evidence.join('\n')) }),
             fields: [
               field('Since', alert.startedAt),
               field('Instances', alert.instances.join(', ') || '–'),

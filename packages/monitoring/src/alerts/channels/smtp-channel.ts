@@ -1,6 +1,6 @@
 import { createTransport, type Transporter } from 'nodemailer';
 import { ChannelDeliveryError } from '../../errors.js';
-import { headline, type AlertChannel, type Notification } from '../notification.js';
+import { evidenceLines, headline, type AlertChannel, type Notification } from '../notification.js';
 
 export interface SmtpOptions {
   host: string;
@@ -85,5 +85,7 @@ function letter(notification: Notification): string {
   if (exemplars.length > 0) lines.push('', 'Requests that show it:');
   for (const one of exemplars)
     lines.push(`  ${one.endpoint} took ${Math.round(one.durationMs)} ms, correlation id ${one.correlationId}`);
+  const evidence = evidenceLines(alert);
+  if (evidence.length > 0) lines.push('', ...evidence);
   return lines.join('\n');
 }
