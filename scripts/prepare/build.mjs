@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join, relative, sep } from 'node:path';
 import { PrepareError } from './prepare-error.mjs';
 
+const PAGE_SOURCES = join('apps', 'dashboard');
 const stamp = (root) => join(root, '.cache', 'build-stamp');
 
 /** True when the build was made from exactly these sources. Reads them all, which takes some 20 ms. */
@@ -22,24 +23,36 @@ export function build(root) {
   const force = outputs(root).some((file) => !existsSync(file)) ? ['--force'] : [];
   const outcome = spawnSync(process.execPath, [compiler, '-b', ...force], { cwd: root, stdio: ['ignore', 2, 2] });
   if (outcome.status !== 0) throw new PrepareError('The build failed; the compiler says why above.');
+  buildPage(root);
   mkdirSync(dirname(stamp(root)), { recursive: true });
   // What was read before the compiler ran: a source that was saved meanwhile makes the next start build again.
   writeFileSync(stamp(root), before);
 }
 
+/** The web page, bundled into the library that serves it. */
+function buildPage(root) {
+  const bundler = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
+  const folder = join(root, PAGE_SOURCES);
+  const args = [bundler, 'build', '--logLevel', 'warn'];
+  const outcome = spawnSync(process.execPath, args, { cwd: folder, stdio: ['ignore', 2, 2] });
+  if (outcome.status !== 0) throw new PrepareError('The page could not be bundled; the bundler says why above.');
+}
+
+/** Workspaces that the compiler builds; the page, which runs in browsers, has a bundler of its own. */
 function workspaces(root) {
   return ['packages', 'apps'].flatMap((parent) =>
     readdirSync(join(root, parent), { withFileTypes: true })
-      .filter((entry) => existsSync(join(root, parent, entry.name, 'tsconfig.json')))
-      .map((entry) => join(root, parent, entry.name)),
+      .map((entry) => join(root, parent, entry.name))
+      .filter((folder) => existsSync(join(folder, 'tsconfig.json')) && folder !== join(root, PAGE_SOURCES)),
   );
 }
 
 /** One file for each workspace that is there when it has been built. */
 function outputs(root) {
-  return workspaces(root).map((folder) =>
+  const compiled = workspaces(root).map((folder) =>
     folder.includes(`${sep}apps${sep}`) ? join(folder, 'dist', 'src', 'main.js') : join(folder, 'dist', 'index.js'),
   );
+  return [...compiled, join(root, 'packages', 'monitoring', 'page', 'index.html')];
 }
 
 function sources(folder) {
@@ -47,6 +60,13 @@ function sources(folder) {
     .filter((name) => existsSync(join(folder, name)))
     .flatMap((name) => readdirSync(join(folder, name), { recursive: true }).map((file) => join(folder, name, file)))
     .filter((file) => file.endsWith('.ts'));
+}
+
+function pageSources(root) {
+  const folder = join(root, PAGE_SOURCES);
+  const own = ['index.html', 'package.json', 'vite.config.ts', 'recorded-backend.ts'].map((name) => join(folder, name));
+  const inner = readdirSync(join(folder, 'src'), { recursive: true, withFileTypes: true });
+  return [...own, ...inner.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))];
 }
 
 function fingerprint(root) {
@@ -57,7 +77,7 @@ function fingerprint(root) {
     ...sources(folder),
   ]);
   const hash = createHash('sha256');
-  for (const file of [...settings, ...files].sort()) {
+  for (const file of [...settings, ...files, ...pageSources(root)].sort()) {
     hash.update(relative(root, file)).update('\0').update(readFileSync(file)).update('\0');
   }
   return hash.digest('hex');

@@ -5,6 +5,7 @@ import { RequestRecorder } from './metrics/request-recorder.js';
 import type { WindowSeconds } from './metrics/sliding-window.js';
 import type { ResolvedOptions } from './options.js';
 import type { PerformanceMetrics } from './performance-metrics.js';
+import { OverviewSeries } from './series/overview-series.js';
 import { CacheRecorder } from './sources/cache-recorder.js';
 import { DatabaseRecorder } from './sources/database-recorder.js';
 import { SystemSampler } from './system/system-sampler.js';
@@ -15,6 +16,7 @@ export class Figures {
   readonly queries: DatabaseRecorder;
   readonly cache: CacheRecorder | undefined;
   readonly system: SystemSampler;
+  readonly series: OverviewSeries;
   readonly #budgets = new BudgetRecorder();
   readonly #options: ResolvedOptions;
 
@@ -25,6 +27,7 @@ export class Figures {
     this.queries = new DatabaseRecorder(nowMs, options.maxFingerprints);
     this.cache = options.cache === undefined ? undefined : new CacheRecorder(options.cache, nowMs);
     this.system = new SystemSampler(nowMs);
+    this.series = new OverviewSeries(options, this);
   }
 
   /** Once a second: closes slots and photographs the growing totals. */
@@ -35,6 +38,7 @@ export class Figures {
     this.queries.turn(nowMs);
     this.cache?.sample(nowMs);
     this.system.sample(nowMs);
+    this.series.sample(nowMs);
   }
 
   /** What the endpoints answered and failed over up to six hours, up to this moment. */

@@ -3,10 +3,15 @@ export interface HistoryPoint {
   instanceId: string;
   atMs: number;
   requests: number;
+  /** This and the other optional ones are absent from points that an older version wrote. */
+  responseTimeP50?: number | null;
   responseTimeP95: number | null;
+  responseTimeP99?: number | null;
   errorRate: number | null;
   cpuUsage: number;
   memoryUsage: number;
+  eventLoopDelayMs?: number | null;
+  poolUsage?: number | null;
   cacheHitRate: number | null;
   slowestQueryMs: number | null;
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { reportAsMarkdown } from '../reports/markdown.js';
-import { invalid, parseFlag, parseLimit, parseWindow } from './input.js';
+import { parseScope, withTrends } from './chart-routes.js';
+import { parseFlag, parseLimit, parseWindow } from './input.js';
 import { describeRoute, type RouteContext } from './route-context.js';
 import { HttpProblem } from './problem.js';
 import { anything, endpointSchema, healthSchema, list, metricsSchema, object, windowQuery } from './schemas.js';
@@ -13,23 +14,21 @@ export function figureRoutes(fastify: FastifyInstance, context: RouteContext): v
     '/performance/metrics',
     forOperators('Current performance metrics', { querystring: windowQuery, response: { 200: metricsSchema } }),
     async (request) => {
-      const scope = (request.query as { scope?: unknown }).scope;
-      if (scope !== undefined && scope !== 'instance' && scope !== 'fleet')
-        throw invalid('/query/scope', 'must be instance or fleet');
-      if (scope === 'fleet') return await monitor.getFleetMetrics(parseWindow(request.query));
+      if (parseScope(request.query) === 'fleet') return await monitor.getFleetMetrics(parseWindow(request.query));
       return monitor.getMetrics(parseWindow(request.query));
     },
   );
 
   fastify.get(
     '/performance/endpoints',
-    forOperators('Figures by endpoint', {
+    forOperators('Figures by endpoint; trend=true adds the last five minutes in steps', {
       querystring: windowQuery,
       response: { 200: object({ data: list(endpointSchema) }) },
     }),
-    async (request) => ({
-      data: monitor.getMetrics(parseWindow(request.query)).endpoints,
-    }),
+    async (request) => {
+      const { endpoints } = monitor.getMetrics(parseWindow(request.query));
+      return { data: parseFlag(request.query, 'trend') ? withTrends(monitor, endpoints) : endpoints };
+    },
   );
 
   fastify.get(

@@ -1,15 +1,17 @@
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
 import { alertRoutes } from './alert-routes.js';
+import { chartRoutes } from './chart-routes.js';
 import { exportRoutes } from './export-routes.js';
 import { figureRoutes } from './figure-routes.js';
 import { refuseUnstorableText, toProblem } from './input.js';
+import { pageRoutes } from './page-routes.js';
 import { HttpProblem, problemDocument } from './problem.js';
 import { routeContext, type PerformanceRoutesOptions } from './route-context.js';
 import { sourceRoutes } from './source-routes.js';
 import { streamRoute } from './stream-route.js';
 
 /**
- * All JSON endpoints below `/performance`, the event stream, and `GET /metrics`. Every input is parsed by this plugin, so the
+ * All JSON endpoints below `/performance`, the event stream, the web page, and `GET /metrics`. Every input is parsed by this plugin, so the
  * schemas on the routes are for documentation and nothing is coerced or dropped in silence.
  */
 export const performanceRoutes: FastifyPluginCallback<PerformanceRoutesOptions> = (fastify, options, done) => {
@@ -22,10 +24,12 @@ export const performanceRoutes: FastifyPluginCallback<PerformanceRoutesOptions> 
     next();
   });
   figureRoutes(fastify, context);
+  chartRoutes(fastify, context);
   alertRoutes(fastify, context);
   sourceRoutes(fastify, context);
   exportRoutes(fastify, context);
   streamRoute(fastify, context);
+  pageRoutes(fastify, context);
   done();
 };
 

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest, FastifySchema } from 'fastify';
 import type { PerformanceMonitoringService } from '../performance-monitoring-service.js';
+import type { PageOptions } from './page-routes.js';
 import type { ProblemFields } from './problem.js';
 
 export interface PerformanceRoutesOptions {
@@ -12,6 +13,8 @@ export interface PerformanceRoutesOptions {
   problem?: (fields: ProblemFields) => Error;
   /** A bearer token that alone suffices for `GET /metrics`, for a Prometheus that scrapes. */
   metricsToken?: string;
+  /** What the web page at `/performance` is told; `false` leaves the page out. */
+  page?: PageOptions | false;
   /** Extra schema fields of every route, e.g. `{ security: [{ bearerAuth: [] }] }` for @fastify/swagger. */
   schemaExtras?: Record<string, unknown>;
 }

@@ -1,4 +1,8 @@
 import type { FastifyInstance } from 'fastify';
+import type { PerformanceMonitoringService } from '../performance-monitoring-service.js';
+import { pointOf } from '../series/overview-point.js';
+import { STEP_MS } from '../series/overview-series.js';
+import { parseScope } from './chart-routes.js';
 import { HttpProblem } from './problem.js';
 import type { RouteContext } from './route-context.js';
 
@@ -7,7 +11,7 @@ const MAX_STREAMS = 50;
 /** A reader that is this far behind is cut off: what it has not read would otherwise pile up here. */
 const MAX_BUFFERED_BYTES = 1_000_000;
 
-/** Server-sent events: `metrics` every second, `alerts` at the beginning and whenever they change. */
+/** Server-sent events: `metrics` every second, `point` when a step of the charts is over, `alerts` at the beginning and whenever they change. */
 export function streamRoute(fastify: FastifyInstance, context: RouteContext): void {
   const { monitor, forOperators } = context;
   const open = new Set<() => void>();
@@ -19,6 +23,7 @@ export function streamRoute(fastify: FastifyInstance, context: RouteContext): vo
     '/performance/stream',
     forOperators('Metrics every second and alerts as they happen, as server-sent events'),
     async (request, reply) => {
+      const scope = parseScope(request.query);
       if (open.size >= MAX_STREAMS)
         throw new HttpProblem({
           status: 503,
@@ -40,11 +45,19 @@ export function streamRoute(fastify: FastifyInstance, context: RouteContext): vo
       };
       const sendAlerts = (): void => send('alerts', { data: monitor.getAlerts() });
       let cancel = (): void => undefined;
-      const tick = (): void => {
-        send('metrics', monitor.getMetrics());
-        cancel = monitor.options.clock.schedule(tick, TICK_MS);
+      const figures = streamedFigures(monitor, scope, send);
+      let ended = false;
+      const tick = async (): Promise<void> => {
+        try {
+          await figures();
+        } catch (error) {
+          // Another second may go better; meanwhile the reader sees that nothing comes.
+          request.log.warn({ error: String(error) }, 'the figures of the fleet could not be read');
+        }
+        if (!ended) cancel = monitor.options.clock.schedule(() => void tick(), TICK_MS);
       };
       const end = (): void => {
+        ended = true;
         cancel();
         monitor.off('changed', sendAlerts);
         open.delete(end);
@@ -57,7 +70,29 @@ export function streamRoute(fastify: FastifyInstance, context: RouteContext): vo
       );
       monitor.on('changed', sendAlerts);
       sendAlerts();
-      tick();
+      void tick();
     },
   );
+}
+
+/** Sends what is new since the last time. Of the fleet, whose steps lie with each instance, a point is made from the rolling minute. */
+function streamedFigures(
+  monitor: PerformanceMonitoringService,
+  scope: 'instance' | 'fleet',
+  send: (event: string, payload: unknown) => void,
+): () => Promise<void> {
+  let newest = monitor.figures.series.newest();
+  let sentMs = monitor.options.clock.monotonicMs();
+  return async () => {
+    const metrics = scope === 'fleet' ? await monitor.getFleetMetrics() : monitor.getMetrics();
+    send('metrics', metrics);
+    if (scope === 'instance') {
+      const now = monitor.figures.series.newest();
+      if (now !== undefined && now !== newest) send('point', now);
+      newest = now;
+    } else if (monitor.options.clock.monotonicMs() - sentMs >= STEP_MS) {
+      sentMs = monitor.options.clock.monotonicMs();
+      send('point', pointOf(metrics));
+    }
+  };
 }

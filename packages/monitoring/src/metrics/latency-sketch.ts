@@ -38,12 +38,15 @@ function bucketOf(durationMs: number): number {
   return Math.min(BUCKET_COUNT - 1, Math.max(0, (asBits[0]! >>> SHIFT) - BASE));
 }
 
-function bucketCentreMs(bucket: number): number {
+function bucketLowMs(bucket: number): number {
   const octave = bucket >> MANTISSA_BITS;
   const step = bucket & (BUCKETS_PER_OCTAVE - 1);
-  const unit = 2 ** (LOWEST_EXPONENT + octave) / BUCKETS_PER_OCTAVE;
-  const low = unit * (BUCKETS_PER_OCTAVE + step);
-  const high = low + unit;
+  return (2 ** (LOWEST_EXPONENT + octave) / BUCKETS_PER_OCTAVE) * (BUCKETS_PER_OCTAVE + step);
+}
+
+function bucketCentreMs(bucket: number): number {
+  const low = bucketLowMs(bucket);
+  const high = bucketLowMs(bucket + 1);
   return (2 * low * high) / (low + high);
 }
 
@@ -127,6 +130,20 @@ export class LatencySketch {
       const count = this.#buckets[bucket]!;
       if (count !== 0) into[bucket >> MANTISSA_BITS]! += count;
     }
+  }
+
+  /** Counts in steps of a quarter octave, from the first to the last that is not empty. Bounds in ms; for histograms that people look at. */
+  distribution(): { fromMs: number; toMs: number; count: number }[] {
+    const perStep = BUCKETS_PER_OCTAVE / 4;
+    const steps: { fromMs: number; toMs: number; count: number }[] = [];
+    for (let first = 0; first < BUCKET_COUNT; first += perStep) {
+      let count = 0;
+      for (let bucket = first; bucket < first + perStep; bucket += 1) count += this.#buckets[bucket]!;
+      if (count > 0 || steps.length > 0)
+        steps.push({ fromMs: bucketLowMs(first), toMs: bucketLowMs(first + perStep), count });
+    }
+    while (steps.at(-1)?.count === 0) steps.pop();
+    return steps;
   }
 
   /** The sketch as bytes: a version, sum, smallest and largest as doubles, then (gap, count) pairs as varints. Empty buckets take no room. */

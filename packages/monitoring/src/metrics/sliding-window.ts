@@ -10,11 +10,12 @@ const MID_SLOTS = 11;
 const MID_PER_COARSE = 10;
 const COARSE_SLOTS = 13;
 
-interface ClosedSlot {
-  startMs: number;
-  endMs: number;
-  sketch: Uint8Array | undefined;
-  counters: Float64Array | undefined;
+/** Some seconds that are over. Its sketch is encoded; what is undefined was empty. */
+export interface ClosedSlot {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly sketch: Uint8Array | undefined;
+  readonly counters: Float64Array | undefined;
 }
 
 /** What one window holds. The reading belongs to the caller and is overwritten by the next `read` into it. */
@@ -91,6 +92,24 @@ export class SlidingWindow {
       }
     }
     into.coveredMs = Math.max(1000, nowMs - startMs);
+  }
+
+  /** The newest slot of 5 s that is over, into `into`; false when there is none yet. */
+  readLast(nowMs: number, into: WindowReading): boolean {
+    this.turn(nowMs);
+    const slot = this.#fine.at(-1);
+    if (slot === undefined) return false;
+    into.sketch.clear();
+    into.counters.fill(0);
+    absorb(slot, into.sketch, into.counters);
+    into.coveredMs = slot.endMs - slot.startMs;
+    return true;
+  }
+
+  /** The last five minutes in order: slots of 30 s, and the newest ones of 5 s. For small charts. */
+  recentSlots(nowMs: number): readonly ClosedSlot[] {
+    this.turn(nowMs);
+    return [...this.#mid, ...(this.#unfoldedFine === 0 ? [] : this.#fine.slice(-this.#unfoldedFine))];
   }
 
   /** Bytes of everything it holds, typed arrays and encoded slots; the objects around them are not counted. */

@@ -34,8 +34,13 @@ export class CacheRecorder {
 
   /** Growth over the window, up to this very moment: what came since the last sample counts too. */
   growth(window: WindowSeconds, nowMs: number): CacheCounters {
+    return this.growthWithin(window * 1000, nowMs);
+  }
+
+  /** The same over any time up to an hour. */
+  growthWithin(spanMs: number, nowMs: number): CacheCounters {
     this.#advance();
-    return counters(this.#ring.growth(window * 1000, nowMs, this.#totals).totals);
+    return counters(this.#ring.growth(spanMs, nowMs, this.#totals).totals);
   }
 
   figures(window: WindowSeconds, nowMs: number): CacheFigures {

@@ -91,6 +91,17 @@ export class SystemSampler {
     return figures;
   }
 
+  /** The last few seconds, for a chart's step: usages in percent, the delay's P99 in ms or null when none was measured. */
+  recent(spanMs: number, nowMs: number): { cpuUsage: number; memoryUsage: number; eventLoopDelayMs: number | null } {
+    const { spanMs: covered, totals } = this.#ring.growth(spanMs, nowMs, this.#totals());
+    const known = this.#delays.readLast(nowMs, this.#reading) && this.#reading.sketch.count > 0;
+    return {
+      cpuUsage: covered < 1 ? 0 : (100 * totals[COLUMNS.cpuMs]!) / covered / this.#cpuLimit(),
+      memoryUsage: this.#memory(process.memoryUsage.rss()).percentage,
+      eventLoopDelayMs: known ? this.#reading.sketch.quantileMs(0.99) : null,
+    };
+  }
+
   /** Garbage collections since monitoring started. */
   get collections(): number {
     return this.#gc.collections;
