@@ -1,22 +1,22 @@
-import { pause } from './clock.js';
-import { DatabaseError } from './errors.js';
-import { execute } from './execution.js';
+import { OptionError } from './errors.js';
+import { Lane } from './lane.js';
 import { Listener, type ListenOptions } from './listener.js';
 import { checkSlowQueryMs, resolveOptions, type DatabaseOptions, type ResolvedOptions } from './options.js';
-import type { Connection } from './pool/connection.js';
-import { ConnectionGate } from './pool/connection-gate.js';
-import { createOwnedPool } from './pool/owned-pool.js';
-import type { PoolLike, QueryOutcome } from './pool/pool-like.js';
+import type { ConnectionGate } from './pool/connection-gate.js';
 import { poolStatus, type PoolStatus } from './pool/pool-status.js';
 import { INTERNAL, Observer } from './queries/observer.js';
 import type { QueryListener } from './queries/query-event.js';
 import type { RequestFinding } from './queries/request-watch.js';
 import type { SlowQuery } from './queries/slow-query.js';
 import type { StatementStatistics } from './queries/statement-record.js';
-import { isStalePreparedStatement, type InFlight } from './server-error.js';
+import { openReplicas } from './replicas/open-replicas.js';
+import type { ReplicaRouter } from './replicas/replica-router.js';
+import type { ReplicaReads, ReplicaStatus } from './replicas/replica-status.js';
+import type { ReplicaWatch } from './replicas/replica-watch.js';
+import type { WalPosition } from './replicas/wal-position.js';
 import type { Statement } from './statement.js';
-import type { QueryOptions, Rows, Transaction } from './transaction.js';
-import { runAttempts, type AttemptSupport, type TransactionOptions } from './transaction-attempts.js';
+import type { ReadOptions, Rows, Transaction } from './transaction.js';
+import { runAttempts, type TransactionOptions } from './transaction-attempts.js';
 
 /** Runs a statement in a session of its own. */
 export type Session = <Row = Record<string, unknown>>(
@@ -26,20 +26,16 @@ export type Session = <Row = Record<string, unknown>>(
 
 const SERVER_VERSION = `${INTERNAL} SELECT current_setting('server_version_num')::int AS version`;
 
-/** How long `close` waits for statements that are under way. */
-const CLOSE_PATIENCE_MS = 10_000;
-const GOODBYE_PATIENCE_MS = 2_000;
-
 /**
  * A PostgreSQL database: prepared statements, transactions that retry, notifications, and a record of every statement
  * by its fingerprint. A borrowed pool is never closed; one of its own is closed by `close`.
  */
 export class Database {
   readonly #options: ResolvedOptions;
-  readonly #pool: PoolLike;
-  readonly #gate: ConnectionGate;
   readonly #observer: Observer;
-  readonly #support: AttemptSupport;
+  readonly #primary: Lane;
+  readonly #watch: ReplicaWatch;
+  readonly #router: ReplicaRouter;
   readonly #listener: Listener;
   #closing: Promise<void> | undefined;
   #serverVersion: number | undefined;
@@ -47,26 +43,12 @@ export class Database {
   /** Opens nothing yet; throws an `OptionError` that names what it cannot use. */
   constructor(options: DatabaseOptions) {
     this.#options = resolveOptions(options);
-    const { clock, logger } = this.#options;
-    this.#pool = this.#options.borrowedPool ?? createOwnedPool(this.#options);
-    this.#gate = new ConnectionGate({
-      pool: this.#pool,
-      clock,
-      limit: this.#options.poolSize,
-      acquireTimeoutMs: this.#options.acquireTimeoutMs,
-      maxWaiting: this.#options.maxWaiting,
-      answerTimeoutMs: this.#options.answerTimeoutMs,
-    });
     this.#observer = new Observer(this.#options);
+    this.#primary = new Lane(this.#options, this.#observer);
+    const { watch, router } = openReplicas(this.#options, this.#primary, this.#observer);
+    this.#watch = watch;
+    this.#router = router;
     this.#listener = new Listener(this.#options);
-    this.#support = {
-      clock,
-      logger,
-      acquire: (signal) => this.#acquire(signal),
-      release: (connection, destroy) => this.#gate.release(connection, destroy),
-      run: (connection, statement, values, queryOptions, inFlight, waitMs) =>
-        this.#runOn(connection, statement, values, queryOptions, inFlight, waitMs),
-    };
   }
 
   /**
@@ -79,10 +61,14 @@ export class Database {
   async query<Row = Record<string, unknown>>(
     statement: Statement | string,
     values?: readonly unknown[],
-    options?: QueryOptions,
+    options?: ReadOptions,
   ): Promise<Rows<Row>> {
     try {
-      return (await this.#runAlone(statement, values, options)) as Rows<Row>;
+      if (options?.replica === 'allowed') {
+        const routed = await this.#readFromReplica(statement, values, options);
+        if (routed !== undefined) return routed as Rows<Row>;
+      }
+      return (await this.#primary.runAlone(statement, values, options)) as Rows<Row>;
     } catch (error) {
       // The error was made where the socket was read; the trace that helps is the caller's.
       if (error instanceof Error) Error.captureStackTrace(error, this.query);
@@ -98,7 +84,30 @@ export class Database {
    * Throws as `query` does, and `retries_exhausted`, `rolled_back`, and `outcome_unknown` for a commit in doubt.
    */
   transaction<T>(work: (tx: Transaction) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    return this.#observer.holding(() => runAttempts(this.#support, work, options));
+    return this.#observer.holding(async () => {
+      if (options.replica === 'allowed') {
+        if (options.readOnly !== true || options.isolation === 'serializable') {
+          throw new OptionError('replica', 'allowed', 'read-only transactions that are not serializable');
+        }
+        const routed = this.#hasReplicas ? await this.#router.transaction(this.#primary, work, options) : undefined;
+        if (routed?.kind === 'answered') return routed.value;
+      }
+      return runAttempts(this.#primary, work, options);
+    });
+  }
+
+  /**
+   * Where the primary's log is now. A read that carries it as `after` shows every write that was acknowledged before this
+   * call, whoever answers. Cost: one round trip to the primary; writes that turn synchronous_commit off for themselves are
+   * not covered.
+   */
+  position(): Promise<WalPosition> {
+    return this.#watch.position();
+  }
+
+  /** What is known of each replica, and how reads that allowed one were served. */
+  replicaStatus(): { replicas: ReplicaStatus[]; reads: ReplicaReads } {
+    return { replicas: this.#router.status(), reads: this.#router.reads() };
   }
 
   /**
@@ -120,7 +129,7 @@ export class Database {
 
   /** How the connections are used, now and since the start. */
   poolStatus(): PoolStatus {
-    return poolStatus(this.#pool, this.#gate, this.#options.borrowedPool !== undefined);
+    return poolStatus(this.#primary.pool, this.#primary.gate, this.#primary.isBorrowed);
   }
 
   /** The statements that took the most time in all since the start, most first. */
@@ -177,9 +186,9 @@ export class Database {
    * CONCURRENTLY, session locks). The server's statement timeout is off for the session, which ends afterwards.
    */
   async session<T>(work: (run: Session) => Promise<T>): Promise<T> {
-    const { connection } = await this.#acquire(undefined);
+    const { connection } = await this.#primary.acquire(undefined);
     const run: Session = async (statement, values) => {
-      const outcome = await this.#runOn(connection, statement, values, undefined, 'commits_by_itself', 0);
+      const outcome = await this.#primary.run(connection, statement, values, undefined, 'commits_by_itself', 0);
       return { rows: outcome.rows as never[], rowCount: outcome.rowCount ?? 0 };
     };
     connection.isUnhurried = true;
@@ -189,14 +198,14 @@ export class Database {
     } finally {
       connection.isUnhurried = false;
       // Session locks, settings and prepared statements go with the session, whatever the work left behind.
-      this.#gate.release(connection, true);
+      this.#primary.release(connection, true);
     }
   }
 
   /** @internal What the diagnosing parts of this package see. */
   static readonly internals = {
     observer: (database: Database): Observer => database.#observer,
-    gate: (database: Database): ConnectionGate => database.#gate,
+    gate: (database: Database): ConnectionGate => database.#primary.gate,
     options: (database: Database): ResolvedOptions => database.#options,
   };
 
@@ -218,112 +227,25 @@ export class Database {
 
   async #shutDown(): Promise<void> {
     await this.#listener.close();
-    await this.#gate.close(CLOSE_PATIENCE_MS);
-    if (this.#options.borrowedPool !== undefined) return;
-    // The driver's pool waits for its last client without a limit; a statement that outlived our patience must not hold us.
-    const ended = this.#pool.end().then(() => true);
-    const { clock, logger } = this.#options;
-    if (!(await Promise.race([ended, pause(clock, GOODBYE_PATIENCE_MS).then(() => false)]))) {
-      logger.warn({ active: this.#gate.active }, 'the connection pool was left while statements were still under way');
+    await this.#router.close();
+    await this.#primary.close();
+  }
+
+  get #hasReplicas(): boolean {
+    return this.#options.replicas.length > 0;
+  }
+
+  /** The rows from a replica, or undefined when the primary has to give them. */
+  async #readFromReplica(
+    statement: Statement | string,
+    values: readonly unknown[] | undefined,
+    options: ReadOptions,
+  ): Promise<Rows<unknown> | undefined> {
+    if (typeof statement === 'string' || !statement.readOnly) {
+      throw new OptionError('replica', 'allowed', 'statements that were declared readOnly');
     }
-    await this.#gate.sessionsEnded(GOODBYE_PATIENCE_MS);
+    if (!this.#hasReplicas) return undefined;
+    const routed = await this.#router.query(statement, values, options);
+    return routed.kind === 'answered' ? routed.value : undefined;
   }
-
-  #runAlone(
-    statement: Statement | string,
-    values: readonly unknown[] | undefined,
-    options: QueryOptions | undefined,
-  ): Promise<Rows<unknown>> {
-    return new Promise((resolve, reject) => {
-      const { clock } = this.#options;
-      const named = typeof statement !== 'string';
-      const text = named ? statement.text : statement;
-      const name = named ? statement.name : undefined;
-      const context = this.#observer.currentContext();
-      const askedAtMs = clock.monotonicMs();
-      if (context?.correlationId !== undefined) this.#observer.requests.claim(context.correlationId);
-      this.#gate.acquire(options?.signal, (refusal, connection) => {
-        const sentAtMs = clock.monotonicMs();
-        const waitMs = sentAtMs - askedAtMs;
-        if (connection === undefined) {
-          this.#observer.finish(text, name, waitMs, 0, 0, refusal, context);
-          return reject(refusal);
-        }
-        const inFlight: InFlight = named && statement.readOnly ? 'read' : 'commits_by_itself';
-        const run = (statementName: string | undefined): void =>
-          execute(
-            connection,
-            { text, name: statementName, values, inFlight, timeoutMs: options?.timeoutMs, signal: options?.signal },
-            clock,
-            (error, outcome) => {
-              if (error !== undefined && statementName !== undefined && isStalePreparedStatement(error))
-                return run(undefined);
-              const left = leftATransactionOpen(connection);
-              this.#gate.release(connection, left);
-              const failure = error ?? (left ? openTransaction() : undefined);
-              this.#observer.finish(
-                text,
-                name,
-                waitMs,
-                clock.monotonicMs() - sentAtMs,
-                outcome?.rowCount ?? 0,
-                failure,
-                context,
-              );
-              if (failure !== undefined) return reject(failure);
-              resolve({ rows: (outcome as QueryOutcome).rows, rowCount: outcome?.rowCount ?? 0 });
-            },
-          );
-        run(name);
-      });
-    });
-  }
-
-  #acquire(signal: AbortSignal | undefined): Promise<{ connection: Connection; waitMs: number }> {
-    const askedAtMs = this.#options.clock.monotonicMs();
-    return new Promise((resolve, reject) => {
-      this.#gate.acquire(signal, (refusal, connection) => {
-        if (connection === undefined) return reject(refusal as DatabaseError);
-        resolve({ connection, waitMs: this.#options.clock.monotonicMs() - askedAtMs });
-      });
-    });
-  }
-
-  #runOn(
-    connection: Connection,
-    statement: Statement | string,
-    values: readonly unknown[] | undefined,
-    options: QueryOptions | undefined,
-    inFlight: InFlight,
-    waitMs: number,
-  ): Promise<QueryOutcome> {
-    const { clock } = this.#options;
-    const named = typeof statement !== 'string';
-    const text = named ? statement.text : statement;
-    const name = named ? statement.name : undefined;
-    const context = this.#observer.currentContext();
-    const sentAtMs = clock.monotonicMs();
-    return new Promise((resolve, reject) => {
-      const order = { text, name, values, inFlight, timeoutMs: options?.timeoutMs, signal: options?.signal };
-      execute(connection, order, clock, (error, outcome) => {
-        const durationMs = clock.monotonicMs() - sentAtMs;
-        this.#observer.finish(text, name, waitMs, durationMs, outcome?.rowCount ?? 0, error, context);
-        if (error !== undefined) return reject(error);
-        resolve(outcome as QueryOutcome);
-      });
-    });
-  }
-}
-
-/** A session must come back outside any transaction, or the next caller would work inside a stranger's. */
-function leftATransactionOpen(connection: Connection): boolean {
-  const status = connection.client.getTransactionStatus?.();
-  return status === 'T' || status === 'E';
-}
-
-function openTransaction(): DatabaseError {
-  return new DatabaseError(
-    'rolled_back',
-    'A statement outside `transaction` began one; it was rolled back with its session',
-  );
 }

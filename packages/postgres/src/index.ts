@@ -1,8 +1,10 @@
 export { Database } from './database.js';
 export { statement, type Statement } from './statement.js';
-export { Transaction, type Hook, type QueryOptions, type Rows } from './transaction.js';
+export { Transaction, type Hook, type QueryOptions, type ReadOptions, type Rows } from './transaction.js';
 export type { TransactionOptions } from './transaction-attempts.js';
-export type { ConnectionParameters, DatabaseOptions } from './options.js';
+export type { ConnectionParameters, DatabaseOptions, ReplicaOptions } from './options.js';
+export { parseWalPosition, PRIMARY_ONLY, type WalPosition } from './replicas/wal-position.js';
+export type { ReplicaReads, ReplicaStatus } from './replicas/replica-status.js';
 export type { ListenOptions } from './listener.js';
 export { DATABASE_ERROR_KINDS, DatabaseError, OptionError, type DatabaseErrorKind } from './errors.js';
 export type { Clock } from './clock.js';

@@ -15,6 +15,18 @@ export interface ConnectionParameters {
   ssl?: boolean | TlsOptions;
 }
 
+/** A server that follows the primary and answers reads; a URL must name one server, not a balancer before several. */
+export interface ReplicaOptions {
+  /** What figures, events and log lines call it; `replica-1` and so on when left out. */
+  name?: string;
+  /** One of these three, as for the primary. */
+  pool?: PoolLike;
+  connectionString?: string;
+  connection?: ConnectionParameters;
+  /** The primary's `poolSize` when left out. */
+  poolSize?: number;
+}
+
 export interface DatabaseOptions {
   /** A pool that somebody else owns and closes, `pg.Pool` or its like. */
   pool?: PoolLike;
@@ -49,6 +61,16 @@ export interface DatabaseOptions {
   slowQueryMs?: number;
   /** How many shapes of statements get a line of their own; 1,000. */
   maxFingerprints?: number;
+  /** Servers that follow this one; a read that says `replica: 'allowed'` may be answered by them. At most 32. */
+  replicas?: readonly ReplicaOptions[];
+  /** How old a replica's view may be; 1,000. */
+  replicaMaxLagMs?: number;
+  /** How often replicas are checked while they are read from; 250. It counts into the age of their view. */
+  replicaCheckEveryMs?: number;
+  /** How long a read waits for a replica to get to the position that it must see, before the primary serves it; 20. */
+  replicaWaitMs?: number;
+  /** After how long a replica that failed is tried again; 1,000. */
+  replicaRetryAfterMs?: number;
   clock?: Clock;
   logger?: Logger;
   /** Tells on whose behalf the calling code runs; called once a query, so it should be a look into AsyncLocalStorage. */
@@ -74,10 +96,20 @@ export interface ResolvedOptions {
   readonly applicationName: string;
   readonly slowQueryMs: number;
   readonly maxFingerprints: number;
+  readonly replicas: readonly ResolvedReplica[];
+  readonly replicaMaxLagMs: number;
+  readonly replicaCheckEveryMs: number;
+  readonly replicaWaitMs: number;
+  readonly replicaRetryAfterMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly context: (() => QueryContext | undefined) | undefined;
   readonly onQuery: QueryListener | undefined;
+}
+
+export interface ResolvedReplica {
+  readonly name: string;
+  readonly options: ResolvedOptions;
 }
 
 /** Options that a borrowed pool has decided already; taking them silently would be an option that does nothing. */
@@ -108,6 +140,7 @@ export function resolveOptions(options: DatabaseOptions): ResolvedOptions {
   }
   const statementTimeoutMs = whole('statementTimeoutMs', options.statementTimeoutMs, 30_000, 0, DAY_MS);
   const answerFallbackMs = pool !== undefined || statementTimeoutMs === 0 ? 60_000 : statementTimeoutMs + 5_000;
+  const replicaCheckEveryMs = whole('replicaCheckEveryMs', options.replicaCheckEveryMs, 250, 10, 60_000);
   const poolSize = whole('poolSize', options.poolSize, pool?.options?.max ?? 10, 1, 1_000);
   return {
     borrowedPool: pool,
@@ -131,11 +164,50 @@ export function resolveOptions(options: DatabaseOptions): ResolvedOptions {
     applicationName: options.applicationName ?? 'dunlin',
     slowQueryMs: checkSlowQueryMs(options.slowQueryMs ?? 1_000),
     maxFingerprints: whole('maxFingerprints', options.maxFingerprints, 1_000, 1, 100_000),
+    replicas: resolveReplicas(options),
+    // A view is as old as its last check at least, so a shorter limit would never let a replica serve.
+    replicaMaxLagMs: whole(
+      'replicaMaxLagMs',
+      options.replicaMaxLagMs,
+      Math.max(1_000, 2 * replicaCheckEveryMs),
+      2 * replicaCheckEveryMs,
+      DAY_MS,
+    ),
+    replicaCheckEveryMs,
+    replicaWaitMs: whole('replicaWaitMs', options.replicaWaitMs, 20, 0, 60_000),
+    replicaRetryAfterMs: whole('replicaRetryAfterMs', options.replicaRetryAfterMs, 1_000, 10, DAY_MS),
     clock: options.clock ?? systemClock,
     logger: options.logger ?? processWarnings,
     context: options.context,
     onQuery: options.onQuery,
   };
+}
+
+const MOST_REPLICAS = 32;
+
+/** Each replica's own options: where it is from itself, everything else from the primary. */
+function resolveReplicas(options: DatabaseOptions): ResolvedReplica[] {
+  const { replicas = [], ...shared } = options;
+  // A listener hears of every server's statements from the primary's observer, once.
+  for (const name of ['pool', 'connectionString', 'connection', 'maxPoolSize', 'onQuery'] as const) delete shared[name];
+  if (replicas.length > MOST_REPLICAS) {
+    throw new OptionError('replicas', `${replicas.length} of them`, `at most ${MOST_REPLICAS}`);
+  }
+  const names = new Set<string>();
+  return replicas.map(({ name = `replica-${names.size + 1}`, ...own }) => {
+    if (name === '' || names.has(name)) throw new OptionError('replicas', name, 'names that differ and are not empty');
+    names.add(name);
+    const inherited = own.pool === undefined ? shared : withoutOwnedPoolOptions(shared);
+    const resolved = resolveOptions({ ...inherited, ...own });
+    // One more than are lent out, for the checks.
+    return { name, options: { ...resolved, maxPoolSize: resolved.poolSize + 1 } };
+  });
+}
+
+function withoutOwnedPoolOptions(shared: DatabaseOptions): DatabaseOptions {
+  const kept = { ...shared };
+  for (const name of OWNED_POOL_ONLY) delete kept[name];
+  return kept;
 }
 
 /** A threshold of 0 would call every statement slow and explain them all; fractions are fine. */

@@ -2,6 +2,7 @@ import { pause, type Clock } from './clock.js';
 import { DatabaseError } from './errors.js';
 import type { Logger } from './logger.js';
 import type { Connection } from './pool/connection.js';
+import type { WalPosition } from './replicas/wal-position.js';
 import type { InFlight } from './server-error.js';
 import { INTERNAL } from './queries/observer.js';
 import { isRetryable } from './server-error.js';
@@ -18,6 +19,10 @@ export interface TransactionOptions {
   /** For all attempts together, waiting included. Not applied to a commit that is under way. */
   timeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
+  /** `allowed`: a replica may serve the whole of it, if one is current; it must be `readOnly`, and not serializable. */
+  replica?: 'allowed' | undefined;
+  /** What it must see at least, as `Database.position` gave it. */
+  after?: WalPosition | undefined;
   /** @internal The package's own look at the database: left out of the application's figures. */
   internal?: boolean | undefined;
 }

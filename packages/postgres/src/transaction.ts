@@ -1,5 +1,6 @@
 import type { DatabaseError } from './errors.js';
 import { isRetryable, isStalePreparedStatement } from './server-error.js';
+import type { WalPosition } from './replicas/wal-position.js';
 import type { Statement } from './statement.js';
 
 export interface Rows<Row> {
@@ -12,6 +13,14 @@ export interface QueryOptions {
   signal?: AbortSignal | undefined;
   /** The same after so many milliseconds, which end at the server too. */
   timeoutMs?: number | undefined;
+}
+
+/** What a statement outside any transaction may say besides. */
+export interface ReadOptions extends QueryOptions {
+  /** `allowed`: a replica may answer, if one is current. For statements that were declared `readOnly`. */
+  replica?: 'allowed' | undefined;
+  /** What the answer must show at least: every write that was acknowledged before `Database.position` gave this. */
+  after?: WalPosition | undefined;
 }
 
 export type Hook = () => void | Promise<void>;

@@ -140,7 +140,9 @@ describe('retries', () => {
         return tx.attempt;
       });
     const attempts = await Promise.all([transfer(1, 2, first, second), transfer(2, 1, second, first)]);
-    expect(attempts.sort()).toEqual([1, 2]);
+    // The victim may be back with its first lock before the other has woken up, and lose once more.
+    expect(Math.min(...attempts)).toBe(1);
+    expect(Math.max(...attempts)).toBeGreaterThan(1);
     expect(await balances(db)).toEqual([100, 100]);
   });
 

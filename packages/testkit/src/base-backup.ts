@@ -1,5 +1,5 @@
 import { appendFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { withAdmin } from './run-databases.js';
 
 /** What another server needs of the primary's pg_hba.conf: replication is not part of `all`. */
@@ -18,21 +18,17 @@ export async function copyCluster(
 ): Promise<void> {
   await withAdmin(primary.url, async (admin) => {
     allowReplication(primary.folder);
+    // WAL that is recycled before a copy has fetched it would be gone; a slot would have to be dropped again by somebody.
+    await admin.query("ALTER SYSTEM SET wal_keep_size = '1GB'");
     await admin.query('SELECT pg_reload_conf()');
     await admin.query("SELECT pg_backup_start('dunlin-test', true)");
-    // WAL that is recycled before the copy has fetched it would be gone; the slot keeps it.
-    const slot = `copy_${basename(join(folder, '..')).replaceAll(/\W/g, '_').toLowerCase()}`;
-    await admin.query('SELECT pg_create_physical_replication_slot($1, true)', [slot]);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     copyFiles(primary.folder, folder);
     const { rows } = await admin.query<{ label: string }>('SELECT labelfile AS label FROM pg_backup_stop(false)');
     writeFileSync(join(folder, 'backup_label'), rows[0]?.label ?? '', { mode: 0o600 });
     const { username, password } = new URL(primary.url);
     const conninfo = `host=127.0.0.1 port=${primary.port} user=${username} password=${password}`;
-    appendFileSync(
-      join(folder, 'postgresql.auto.conf'),
-      `primary_conninfo = '${conninfo}'\nprimary_slot_name = '${slot}'\n`,
-    );
+    appendFileSync(join(folder, 'postgresql.auto.conf'), `primary_conninfo = '${conninfo}'\n`);
     writeFileSync(join(folder, 'standby.signal'), '', { mode: 0o600 });
   });
 }

@@ -24,6 +24,8 @@ export interface GateOptions {
 /** Somebody who wants a connection: waiting in our queue, or for the driver's pool to open one. */
 interface Claim {
   callback: Acquired | undefined;
+  /** True once the driver's pool has been asked to open a connection for it: it then waits for the server, not for others. */
+  isConnecting: boolean;
   readonly askedAtMs: number;
   withdrawTimer: (() => void) | undefined;
   signal: AbortSignal | undefined;
@@ -83,17 +85,21 @@ export class ConnectionGate {
     while (this.#out < this.#limit && this.#serveNext()) continue;
   }
 
-  /** Calls back with a connection, at once where the driver has one idle, or with the reason why there is none. */
-  acquire(signal: AbortSignal | undefined, callback: Acquired): void {
+  /**
+   * Calls back with a connection, at once where the driver has one idle, or with the reason why there is none. `urgent`
+   * passes the limit and the queue; for a look at the server that must not wait for those who may be waiting for it.
+   */
+  acquire(signal: AbortSignal | undefined, callback: Acquired, urgent = false): void {
     if (this.#closed) return callback(new DatabaseError('closed', 'The database object was closed'), undefined);
     if (signal?.aborted) return callback(cancelledWhileWaiting(), undefined);
-    const room = this.#out < this.#limit;
+    const room = urgent || this.#out < this.#limit;
     if (!room && this.#waiting >= this.#options.maxWaiting) {
       this.refused += 1;
       return callback(exhausted(`${this.#waiting} callers are waiting already`, this.#limit), undefined);
     }
     const claim: Claim = {
       callback,
+      isConnecting: false,
       askedAtMs: this.#options.clock.monotonicMs(),
       withdrawTimer: undefined,
       signal,
@@ -124,6 +130,15 @@ export class ConnectionGate {
     connection.giveBack(ends);
     if (this.#out < this.#limit) this.#serveNext();
     this.#tellDrained();
+  }
+
+  /** Ends every wait for an answer of the server, which is known to give none; the sessions end too. */
+  abandonAll(why: string): void {
+    for (const connection of this.#known.values()) {
+      if (connection.sentAtMs === 0) continue;
+      connection.spent = true;
+      connection.abandon?.(new Error(why));
+    }
   }
 
   /** Refuses what waits and what comes, and resolves when everything that is out has come back or time is up. */
@@ -158,6 +173,7 @@ export class ConnectionGate {
   }
 
   #connect(claim: Claim): void {
+    claim.isConnecting = true;
     this.#out += 1;
     this.#connecting += 1;
     this.#options.pool.connect((error, client, done) => {
@@ -242,7 +258,10 @@ export class ConnectionGate {
     const { clock, acquireTimeoutMs } = this.#options;
     claim.withdrawTimer = clock.schedule(() => {
       this.refused += 1;
-      this.#giveUp(claim, exhausted(`none came free within ${acquireTimeoutMs} ms`, this.#limit));
+      const reason = claim.isConnecting
+        ? notOpened(acquireTimeoutMs)
+        : exhausted(`none came free within ${acquireTimeoutMs} ms`, this.#limit);
+      this.#giveUp(claim, reason);
     }, acquireTimeoutMs);
     if (claim.signal === undefined) return;
     claim.onAbort = () => this.#giveUp(claim, cancelledWhileWaiting());
@@ -271,6 +290,13 @@ export class ConnectionGate {
 
 function exhausted(why: string, limit: number): DatabaseError {
   return new DatabaseError('pool_exhausted', `No database connection: all ${limit} are in use, and ${why}`);
+}
+
+function notOpened(timeoutMs: number): DatabaseError {
+  return new DatabaseError(
+    'unavailable',
+    `The database is not reachable: no connection could be opened within ${timeoutMs} ms`,
+  );
 }
 
 function cancelledWhileWaiting(): DatabaseError {

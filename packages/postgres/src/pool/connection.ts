@@ -20,6 +20,8 @@ export class Connection {
   abandon: ((error: Error) => void) | undefined = undefined;
   /** When the present use began, for the pool's figures. */
   takenAtMs = 0;
+  /** On a replica: how far this session has seen the log replayed, in bytes. */
+  replayed = 0n;
   /** How often it went from hand to hand without a stop in the pool, which alone can retire an old session. */
   handovers = 0;
 

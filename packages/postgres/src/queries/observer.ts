@@ -61,6 +61,7 @@ export class Observer {
     rows: number,
     error: DatabaseError | undefined,
     context: QueryContext | undefined,
+    replica?: string,
   ): void {
     if (text.charCodeAt(0) === SLASH && text.startsWith(INTERNAL)) return;
     const record = this.table.recordFor(text, name);
@@ -93,6 +94,7 @@ export class Observer {
       errorCode: error === undefined ? undefined : (error.code ?? error.kind),
       endpoint,
       correlationId: context?.correlationId,
+      replica,
     };
     for (const listener of this.#listeners) this.#tell(listener, event);
   }

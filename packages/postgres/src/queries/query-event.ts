@@ -16,6 +16,8 @@ export interface QueryEvent {
   readonly errorCode: string | undefined;
   readonly endpoint: string | undefined;
   readonly correlationId: string | undefined;
+  /** The name of the replica that answered; undefined for the primary. */
+  readonly replica: string | undefined;
 }
 
 export type QueryListener = (event: QueryEvent) => void;
