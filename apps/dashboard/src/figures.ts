@@ -338,6 +338,6 @@ export interface LedgerHealth {
   issuerBalance: string;
   activeTokens: number;
   transfersPerSecond: number;
-  reconciliation: { at: string; accounts: number; differences: number } | null;
-  doubleSpends: { id: string; detectedAt: string; tokenId: string; signer: string; reason: string }[];
+  reconciliation: { at: string; sound: boolean; detail: string } | null;
+  doubleSpends: { id: string; detectedAt: string; tokenId: string; signer: string; code: string }[];
 }

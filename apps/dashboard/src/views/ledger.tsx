@@ -1,5 +1,5 @@
 import type { LedgerHealth } from '../figures.js';
-import { money, number, perSecond, time } from '../format.js';
+import { money, number, perSecond, plain, time } from '../format.js';
 import { settings } from '../session.js';
 import { Badge } from '../ui/badges.js';
 import { DataTable } from '../ui/data-table.js';
@@ -26,7 +26,7 @@ export function Ledger() {
                 { title: 'Detected', by: (row) => row.detectedAt, cell: (row) => time(row.detectedAt) },
                 { title: 'Token', by: (row) => row.tokenId, cell: (row) => <code>{row.tokenId}</code> },
                 { title: 'Signed by', by: (row) => row.signer, cell: (row) => <code>{row.signer}</code> },
-                { title: 'Why', by: (row) => row.reason, cell: (row) => row.reason },
+                { title: 'Why', by: (row) => row.code, cell: (row) => plain(row.code) },
               ]}
             />
           </section>
@@ -76,10 +76,10 @@ function Reconciliation({ health }: { health: LedgerHealth }) {
         </Empty>
       ) : (
         <p>
-          <Badge mood={reconciliation.differences === 0 ? 'good' : 'bad'}>
-            {reconciliation.differences === 0 ? 'every balance is right' : `${reconciliation.differences} differences`}
+          <Badge mood={reconciliation.sound ? 'good' : 'bad'}>
+            {reconciliation.sound ? 'every balance is right' : 'balances differ'}
           </Badge>{' '}
-          {number(reconciliation.accounts)} accounts recomputed {time(reconciliation.at)}
+          {time(reconciliation.at)}: {reconciliation.detail}
         </p>
       )}
     </section>
