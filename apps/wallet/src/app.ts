@@ -9,7 +9,6 @@ import { Accounts } from './accounts/accounts.js';
 import { ensureOperator, type OperatorOutcome } from './accounts/operator.js';
 import { Passwords } from './accounts/passwords.js';
 import { Sessions } from './accounts/sessions.js';
-import { sessionSweepJob } from './accounts/sessions-sweep.js';
 import { redisConnection } from './caching/redis-connection.js';
 import { Warming } from './caching/warming.js';
 import { announceCommit, announceUnknownOutcome, createWalletCache } from './caching/wallet-cache.js';
@@ -19,7 +18,6 @@ import { loadKeyring, type Keyring } from './keys/keyring.js';
 import { openMasterKey } from './keys/open-master-key.js';
 import { HoldSweep } from './ledger/hold-sweep.js';
 import { Ledger } from './ledger/ledger.js';
-import { idempotencySweepJob, tokenExpiryJob } from './queries/upkeep-jobs.js';
 import { openSystemAccounts } from './ledger/system-accounts.js';
 import { Lifecycle } from './lifecycle.js';
 import { createLogger } from './logger.js';
@@ -35,6 +33,7 @@ import { StartError } from './process/start-error.js';
 import { rewriteBalanceAnswer } from './routes/balance-rewrite.js';
 import { registerRoutes, type RouteServices } from './routes/index.js';
 import { TokenService } from './tokens/token-service.js';
+import { upkeepJobs } from './upkeep.js';
 
 export interface AppOptions {
   config: Config;
@@ -190,12 +189,7 @@ function openMoney(
 
 /** Reads, and the care for the database that they run on. */
 function openQueries(config: Config, database: Database, ledger: Ledger, lifecycle: Lifecycle) {
-  const jobs = [
-    tokenExpiryJob(database, ledger),
-    idempotencySweepJob(database, config.idempotencyTtlSeconds),
-    sessionSweepJob(database),
-  ];
-  const care = new DatabaseCare({ database, jobs });
+  const care = new DatabaseCare({ database, jobs: upkeepJobs(config, database, ledger) });
   lifecycle.onClose('upkeep', () => care.close());
   care.startSchedule(config.maintenanceIntervalSeconds);
   const closeTokens = (ids: readonly string[], status: string): Promise<number> => ledger.closeTokens(ids, status);
