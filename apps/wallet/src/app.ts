@@ -17,7 +17,7 @@ import { createHttpServer } from './http-server.js';
 import { loadKeyring, type Keyring } from './keys/keyring.js';
 import { openMasterKey } from './keys/open-master-key.js';
 import { HoldSweep } from './ledger/hold-sweep.js';
-import { Ledger } from './ledger/ledger.js';
+import { Ledger, type LedgerCommit } from './ledger/ledger.js';
 import { openSystemAccounts } from './ledger/system-accounts.js';
 import { Lifecycle } from './lifecycle.js';
 import { createLogger } from './logger.js';
@@ -32,7 +32,7 @@ import { QueryOptimizationService } from './queries/query-optimization-service.j
 import { StartError } from './process/start-error.js';
 import { rewriteBalanceAnswer } from './routes/balance-rewrite.js';
 import { registerRoutes, type RouteServices } from './routes/index.js';
-import { TokenService } from './tokens/token-service.js';
+import { openTokens } from './tokens/open-tokens.js';
 import { upkeepJobs } from './upkeep.js';
 
 export interface AppOptions {
@@ -168,13 +168,15 @@ function openMoney(
   logger: Logger,
   lifecycle: Lifecycle,
 ) {
-  const ledger = new Ledger({
+  const commits = {
     database,
-    currency: config.currency,
     writer: cacheService.instanceId,
-    afterCommit: (commit) => announceCommit(cacheService, commit, rewriteBalanceAnswer),
-    afterUnknownOutcome: (accountIds) => void announceUnknownOutcome(cacheService, accountIds),
-  });
+    afterCommit: (commit: LedgerCommit) => announceCommit(cacheService, commit, rewriteBalanceAnswer),
+    afterUnknownOutcome: (accountIds: readonly string[]) => void announceUnknownOutcome(cacheService, accountIds),
+  };
+  const ledger = new Ledger({ ...commits, currency: config.currency });
+  const { tokens, division, sync, close } = openTokens({ commits, ledger, keyring, limits: config.tokens });
+  lifecycle.onClose('signature workers', close);
   const holds = new HoldSweep({
     database,
     ledger,
@@ -184,7 +186,7 @@ function openMoney(
   });
   lifecycle.onClose('holds', () => holds.stop());
   holds.start();
-  return { ledger, tokens: new TokenService({ database, ledger, keyring, ...config.tokens }) };
+  return { ledger, tokens, division, sync };
 }
 
 /** Reads, and the care for the database that they run on. */

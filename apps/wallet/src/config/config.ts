@@ -4,6 +4,7 @@ import { ConfigError } from './config-error.js';
 import { readDatabase, type DatabaseConfig } from './database-config.js';
 import { Environment, type EnvironmentVariables } from './environment.js';
 import { readRedis, type RedisConfig } from './redis-config.js';
+import { readTokenConfig, type TokenConfig } from './token-config.js';
 import { refuseUnknownVariables } from './unknown-variables.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -36,7 +37,7 @@ export interface Config {
   readonly accessTokenTtlSeconds: number;
   /** How long a session lasts without being refreshed. */
   readonly refreshTokenTtlSeconds: number;
-  readonly tokens: { readonly ttlSeconds: number; readonly maxAmountMinor: bigint };
+  readonly tokens: TokenConfig;
   readonly cache: {
     readonly publicKeysTtlSeconds: number;
     readonly walletBalanceTtlSeconds: number;
@@ -116,19 +117,8 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
     accessTokenTtlSeconds:
       environment.integer('ACCESS_TOKEN_TTL_SECONDS', { min: 60, max: 86_400, unit: 'seconds' }) ?? 3600,
     refreshTokenTtlSeconds: environment.integer('REFRESH_TOKEN_TTL_SECONDS', { ...seconds, min: 60 }) ?? 2_592_000,
-    tokens: {
-      ttlSeconds: environment.integer('TOKEN_TTL_SECONDS', { ...seconds, min: 60 }) ?? 604_800,
-      maxAmountMinor: BigInt(
-        environment.integer('TOKEN_MAX_AMOUNT', { min: 1, max: 1e12, unit: 'minor units' }) ?? 100_000,
-      ),
-    },
-    cache: {
-      publicKeysTtlSeconds: environment.integer('CACHE_PUBLIC_KEYS_TTL_SECONDS', seconds) ?? 3600,
-      walletBalanceTtlSeconds: environment.integer('CACHE_WALLET_BALANCE_TTL_SECONDS', seconds) ?? 60,
-      transactionHistoryTtlSeconds: environment.integer('CACHE_TRANSACTION_HISTORY_TTL_SECONDS', seconds) ?? 300,
-      memoryMaxBytes:
-        environment.integer('CACHE_MEMORY_MAX_BYTES', { min: 1_048_576, max: 2 ** 36, unit: 'bytes' }) ?? 67_108_864,
-    },
+    tokens: readTokenConfig(environment),
+    cache: readCache(environment),
     warming: {
       activeUsers: environment.integer('WARM_ACTIVE_USERS', { min: 0, max: 1_000_000 }) ?? 1000,
       intervalSeconds: environment.integer('WARM_INTERVAL_SECONDS', { ...seconds, min: 10 }) ?? 300,
@@ -162,6 +152,17 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
       pattern: /^[\w.:@/+-]{1,100}$/,
       described: '1 to 100 letters, digits and . : @ / + - _',
     }),
+  };
+}
+
+function readCache(environment: Environment): Config['cache'] {
+  const seconds = { min: 1, max: 31_536_000, unit: 'seconds' };
+  return {
+    publicKeysTtlSeconds: environment.integer('CACHE_PUBLIC_KEYS_TTL_SECONDS', seconds) ?? 3600,
+    walletBalanceTtlSeconds: environment.integer('CACHE_WALLET_BALANCE_TTL_SECONDS', seconds) ?? 60,
+    transactionHistoryTtlSeconds: environment.integer('CACHE_TRANSACTION_HISTORY_TTL_SECONDS', seconds) ?? 300,
+    memoryMaxBytes:
+      environment.integer('CACHE_MEMORY_MAX_BYTES', { min: 1_048_576, max: 2 ** 36, unit: 'bytes' }) ?? 67_108_864,
   };
 }
 

@@ -10,6 +10,7 @@ import { Ledger } from '../ledger/ledger.js';
 import { openSystemAccounts } from '../ledger/system-accounts.js';
 import { migrate } from '../migrate.js';
 import { openDatabase } from '../process/open-database.js';
+import { TokenIssuer } from '../tokens/token-issuer.js';
 import { TokenService } from '../tokens/token-service.js';
 import { startWalletProcess } from './wallet-process.js';
 
@@ -61,7 +62,13 @@ export async function setStage(url: string | undefined, environment: NodeJS.Proc
       config,
       database,
       ledger,
-      tokens: new TokenService({ database, ledger, keyring, ...config.tokens }),
+      tokens: new TokenService({
+        database,
+        ledger,
+        keyring,
+        issuer: new TokenIssuer({ keyring, currency: config.currency, maxHops: config.tokens.maxHops }),
+        ...config.tokens,
+      }),
       async wallet() {
         if (url !== undefined) return url;
         const wallet = await startWalletProcess(variables);

@@ -49,6 +49,11 @@ const openedTokensStatement = statement(
   `select ${columns} from tokens where opening_transaction_id = $1 order by id`,
   { readOnly: true },
 );
+const tokensByIdsStatement = statement(
+  'tokens_by_ids',
+  `select ${columns} from tokens where id = any($1) order by array_position($1, id)`,
+  { readOnly: true },
+);
 const lapsedTokensStatement = statement(
   'lapsed_tokens',
   `select id from tokens where status = 'active' and expires_at <= now() - make_interval(secs => $1) order by expires_at limit $2`,
@@ -74,6 +79,10 @@ export async function readToken(database: Queryable, id: string): Promise<Stored
 /** The tokens that a purchase made, whatever became of them since. */
 export const readTokensOfPurchase = (database: Queryable, transactionId: string): Promise<StoredToken[]> =>
   readTokens(database, openedTokensStatement, [transactionId]);
+
+/** Tokens by their ids, in the order of these; those that are not there are left out. */
+export const readTokensByIds = (database: Queryable, ids: readonly string[]): Promise<StoredToken[]> =>
+  readTokens(database, tokensByIdsStatement, [ids]);
 
 /** Ids of tokens that are still active `graceSeconds` after their expiry, the oldest first, from `idx_tokens_pending_expiration`. */
 export async function readLapsedTokenIds(database: Queryable, graceSeconds: number, limit: number): Promise<string[]> {

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { LedgerBusy } from '../ledger/group-commit.js';
 import { InvalidQueryOption } from '../queries/errors.js';
+import { SignatureWorkersBusy } from '../tokens/signature-workers.js';
 import { isUnreadable } from '../unreadable-requests.js';
 import { Problem, type InvalidPart } from './problem.js';
 
@@ -53,7 +54,7 @@ export function asProblem(error: FastifyError | Error): Problem {
     const path = `/${queryNames[error.option] ?? error.option}`;
     return new Problem(400, 'invalid_request', error.message, { errors: [{ path, message: error.message }] });
   }
-  if (error instanceof LedgerBusy) {
+  if (error instanceof LedgerBusy || error instanceof SignatureWorkersBusy) {
     return new Problem(503, 'overloaded', 'Too many operations are waiting; try again.', { retryAfterSeconds: 1 });
   }
   if ('validation' in error && error.validation !== undefined) return validationProblem(error);

@@ -8,7 +8,7 @@ import type { AccessTokens } from '../accounts/access-tokens.js';
 import type { Accounts } from '../accounts/accounts.js';
 import type { Sessions } from '../accounts/sessions.js';
 import { withKeysAnnounced } from '../caching/key-changes.js';
-import { responsePolicies } from '../caching/response-policies.js';
+import { responsePolicies, type ResponsePolicies } from '../caching/response-policies.js';
 import type { WarmingOptions } from '../caching/warming.js';
 import { cachedPrincipals, forgetPrincipal } from '../caching/wallet-cache.js';
 import type { Config } from '../config/config.js';
@@ -17,6 +17,8 @@ import type { Keyring } from '../keys/keyring.js';
 import { PublicKeyDatabase } from '../keys/public-keys.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { QueryOptimizationService } from '../queries/query-optimization-service.js';
+import type { TransferSync } from '../tokens/sync/transfer-sync.js';
+import type { TokenDivisionOptions } from '../tokens/token-division.js';
 import type { TokenService } from '../tokens/token-service.js';
 import { adminMoneyRoutes } from './admin-money.routes.js';
 import { adminUserRoutes } from './admin-users.routes.js';
@@ -32,6 +34,7 @@ import { installRateLimits } from './rate-limit.js';
 import { reversalRoutes } from './reversals.routes.js';
 import { bearer } from './schemas.js';
 import { sessionRoutes } from './sessions.routes.js';
+import { tokenTransferRoutes } from './token-transfers.routes.js';
 import { tokenRoutes } from './tokens.routes.js';
 import { userRoutes } from './users.routes.js';
 import { secondsUntilNextExpiry, walletRoutes } from './wallet.routes.js';
@@ -44,6 +47,8 @@ export interface RouteServices {
   keyring: Keyring;
   ledger: Ledger;
   tokens: TokenService;
+  division: TokenDivisionOptions;
+  sync: TransferSync;
   database: Database;
   cacheService: CacheService;
   queries: QueryOptimizationService;
@@ -55,8 +60,7 @@ export type AnswersAhead = Pick<WarmingOptions, 'policies' | 'balanceAnswer' | '
 
 /** Everything that the wallet answers, in the order of the contract. */
 export async function registerRoutes(app: FastifyInstance, services: RouteServices): Promise<AnswersAhead> {
-  const { config, accounts, accessTokens, sessions, cacheService, keyring, ledger, tokens, queries, database } =
-    services;
+  const { config, accounts, accessTokens, sessions, cacheService, ledger, queries, database } = services;
   const authenticate = installAuthentication(app, {
     accessTokens,
     loadPrincipal: cachedPrincipals(cacheService, (userId) => accounts.principalState(userId)),
@@ -85,14 +89,8 @@ export async function registerRoutes(app: FastifyInstance, services: RouteServic
   await app.register(holdRoutes, { authenticate, ledger, queries, maxSeconds: config.holds.maxSeconds });
   await app.register(reversalRoutes, { authenticate, ledger, queries });
   await app.register(adminMoneyRoutes, { authenticate, ledger });
-  await app.register(tokenRoutes, { authenticate, tokens, queries });
   const publicKeys = new PublicKeyDatabase(database);
-  await app.register(publicKeyRoutes, {
-    publicKeys,
-    jwks: () => toJwks(keyring, Date.now()),
-    authenticate,
-    policies,
-  });
+  await registerTokenRoutes(app, services, { authenticate, policies, publicKeys });
   await app.register(performanceRoutes, {
     monitor: services.monitor,
     authorize: operatorsOnly(authenticate),
@@ -116,6 +114,22 @@ export async function registerRoutes(app: FastifyInstance, services: RouteServic
     },
     publicKeysAnswer: async () => json(presentPage(await publicKeys.page('0', defaultPage))),
   };
+}
+
+/** Offline tokens, and the keys that they are verified with. */
+async function registerTokenRoutes(
+  app: FastifyInstance,
+  { tokens, division, sync, queries, keyring }: RouteServices,
+  {
+    authenticate,
+    policies,
+    publicKeys,
+  }: { authenticate: Authenticate; policies: ResponsePolicies; publicKeys: PublicKeyDatabase },
+): Promise<void> {
+  await app.register(tokenRoutes, { authenticate, tokens, queries });
+  await app.register(tokenTransferRoutes, { authenticate, division, sync });
+  const jwks = () => toJwks(keyring, Date.now());
+  await app.register(publicKeyRoutes, { publicKeys, jwks, authenticate, policies });
 }
 
 const json = (content: unknown): { body: string; contentType: string } => ({

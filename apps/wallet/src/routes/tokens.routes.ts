@@ -12,7 +12,7 @@ import type { Authenticate } from './authentication.js';
 import type { TypedApp } from './typed-app.js';
 import { markReplayed, readIdempotency } from './idempotency.js';
 import { presentToken, presentTransaction } from './presentation.js';
-import { Problem } from './problem.js';
+import { invalid } from './invalid-part.js';
 import { refusalProblem } from './refusals.js';
 import {
   Amount,
@@ -191,14 +191,10 @@ function redeemRoute(app: TypedApp, { authenticate, tokens }: TokenRoutesOptions
     async (request, reply) => {
       const userId = request.principal.id;
       const outcome = await tokens.redeem(userId, request.body.tokens, readIdempotency(request, userId));
-      if (outcome.kind === 'invalid') throw invalid(outcome, 422, 'invalid_token');
+      if (outcome.kind === 'invalid') throw invalid(outcome, 422, 'invalid_offline_token');
       markReplayed(reply, outcome.replayed);
       if (outcome.kind === 'refused') throw refusalProblem(outcome);
       return { transaction: presentTransaction(outcome.transaction), redeemed: outcome.redeemed };
     },
   );
-}
-
-function invalid({ path, reason }: { path: string; reason: string }, status = 400, code = 'invalid_request'): Problem {
-  return new Problem(status, code, `The body is invalid: ${path} ${reason}.`, { errors: [{ path, message: reason }] });
 }

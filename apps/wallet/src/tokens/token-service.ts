@@ -1,7 +1,4 @@
-import { statement } from '@dunlin/postgres';
-import { v7 as uuidv7 } from 'uuid';
-import type { IssuerKey, Keyring } from '../keys/keyring.js';
-import type { Thumbprint } from '../keys/jwk.js';
+import type { Keyring } from '../keys/keyring.js';
 import type { Ledger } from '../ledger/ledger.js';
 import { sumAmounts, type AmountMinor } from '../ledger/money.js';
 import type { Idempotency, IssuedToken, OperationOutcome } from '../ledger/operation.js';
@@ -9,12 +6,16 @@ import type { Queryable } from '../ledger/queryable.js';
 import type { Transaction } from '../ledger/transaction.js';
 import { readToken, readTokensOfPurchase, type StoredToken } from '../queries/tokens.js';
 import { chooseDenominations } from './denominations.js';
-import { signToken, verifyToken, type TokenVerification } from './token-signature.js';
+import { activeDeviceKeyId } from './device-key.js';
+import { presentedToken } from './presented-token.js';
+import type { TokenIssuer } from './token-issuer.js';
+import { verifyToken, type TokenVerification } from './token-signature.js';
 
 export interface TokenServiceOptions {
   database: Queryable;
   ledger: Ledger;
-  keyring: Pick<Keyring, 'issuerKey' | 'issuerKeys'>;
+  keyring: Pick<Keyring, 'issuerKeys'>;
+  issuer: TokenIssuer;
   /** How long a token lives unless the buyer asks for less; also the longest that may be asked for. */
   ttlSeconds: number;
   /** The most that one token may be worth. */
@@ -52,8 +53,6 @@ export type RedemptionOutcome =
 export const shortestLifetimeSeconds = 60;
 export const mostTokensOfPurchase = 100;
 export const mostTokensOfRedemption = 100;
-/** How often devices may pass a token on before it must come back to the issuer. */
-const maxHops = 5;
 
 /** Sells, checks and takes back the issuer's signed tokens. The ledger decides; the signatures only say what was issued. */
 export class TokenService {
@@ -71,8 +70,10 @@ export class TokenService {
     }
     const amounts = this.split(purchase);
     if (!Array.isArray(amounts)) return amounts;
-    const deviceKeyId = await this.activeDeviceKeyId(purchase.userId);
-    const tokens = amounts.map((amount) => this.issue(amount, lifetimeSeconds, deviceKeyId));
+    const deviceKeyId = await activeDeviceKeyId(this.options.database, purchase.userId);
+    const issuedAtMs = this.clock.wallMs();
+    const life = { issuedAtMs, expiresAtMs: issuedAtMs + lifetimeSeconds * 1000 };
+    const tokens = amounts.map((amount) => this.options.issuer.issue({ amount, ...life, deviceKeyId }));
     const { userId, amount, idempotency } = purchase;
     const outcome = await this.options.ledger.execute({ type: 'token_purchase', userId, amount, tokens, idempotency });
     if (outcome.kind === 'refused') return outcome;
@@ -98,17 +99,17 @@ export class TokenService {
 
   /** Credits the tokens to their owner, all or none; each signature is verified first (70 µs each). */
   async redeem(userId: string, compacts: readonly string[], idempotency: Idempotency): Promise<RedemptionOutcome> {
+    const { database, keyring } = this.options;
     const ids: string[] = [];
     const amounts: bigint[] = [];
     for (const [at, compact] of compacts.entries()) {
-      const verification = verifyToken(compact, this.options.keyring.issuerKeys, this.clock.wallMs());
-      if (verification.kind !== 'ok' && verification.kind !== 'expired') {
-        return { kind: 'invalid', path: `/tokens/${at}`, reason: verificationWords[verification.kind] };
-      }
-      if (ids.includes(verification.fields.id))
+      const presented = await presentedToken(database, keyring.issuerKeys, compact, this.clock.wallMs());
+      if (presented.kind === 'refused') return { kind: 'invalid', path: `/tokens/${at}`, reason: presented.reason };
+      if (ids.includes(presented.fields.id)) {
         return { kind: 'invalid', path: `/tokens/${at}`, reason: 'is there twice' };
-      ids.push(verification.fields.id);
-      amounts.push(verification.fields.amountMinor);
+      }
+      ids.push(presented.fields.id);
+      amounts.push(presented.fields.amountMinor);
     }
     const operation = {
       type: 'token_redemption',
@@ -142,35 +143,6 @@ export class TokenService {
     return [...amounts];
   }
 
-  private issue(amount: AmountMinor, lifetimeSeconds: number, deviceKeyId: Thumbprint | null): IssuedToken {
-    const key: IssuerKey = this.options.keyring.issuerKey;
-    const issuedAtMs = this.clock.wallMs();
-    const expiresAtMs = issuedAtMs + lifetimeSeconds * 1000;
-    const id = uuidv7();
-    const compact = signToken(
-      {
-        id,
-        amountMinor: amount,
-        currency: this.options.ledger.currency,
-        issuedAtMs,
-        expiresAtMs,
-        ownerKeyId: deviceKeyId ?? undefined,
-        parentId: undefined,
-        maxHops,
-      },
-      key,
-    );
-    return {
-      id,
-      amount,
-      keyId: key.id,
-      deviceKeyId,
-      issuedAt: new Date(issuedAtMs),
-      expiresAt: new Date(expiresAtMs),
-      compact,
-    };
-  }
-
   private view(token: IssuedToken): IssuedTokenView {
     const { deviceKeyId: _, ...rest } = token;
     return { ...rest, currency: this.options.ledger.currency, status: 'active' };
@@ -180,11 +152,6 @@ export class TokenService {
   private async tokensOf(transactionId: string): Promise<IssuedTokenView[]> {
     const tokens = await readTokensOfPurchase(this.options.database, transactionId);
     return tokens.map((token) => ({ ...token, status: 'active' }));
-  }
-
-  private async activeDeviceKeyId(userId: string): Promise<Thumbprint | null> {
-    const { rows } = await this.options.database.query<{ id: Thumbprint }>(activeDeviceKeyStatement, [userId]);
-    return rows[0]?.id ?? null;
   }
 }
 
@@ -200,22 +167,7 @@ function chooseWithin(amount: AmountMinor, most: bigint): AmountMinor[] | undefi
   ] as AmountMinor[];
 }
 
-const activeDeviceKeyStatement = statement(
-  'active_device_key',
-  'select id from public_keys where user_id = $1 and is_active order by version desc limit 1',
-  { readOnly: true },
-);
-
-type Unverified = Exclude<TokenVerification['kind'], 'ok' | 'expired'>;
-
-const verificationWords: Readonly<Record<Unverified, string>> = {
-  malformed: 'is not a token of this issuer',
-  wrong_algorithm: 'is signed with another algorithm than EdDSA',
-  unknown_key: 'is signed with a key that this issuer does not know',
-  bad_signature: 'has a signature that does not fit',
-};
-
-function refused(verification: { kind: Unverified }): Validation {
+function refused(verification: { kind: Exclude<TokenVerification['kind'], 'ok' | 'expired'> }): Validation {
   const checks = { signature: false, key: verification.kind === 'bad_signature', unexpired: false, unspent: false };
   return { valid: false, checks, token: null };
 }

@@ -257,7 +257,7 @@ describe('redeem', () => {
     const { tokens } = await user.http.buy('8');
     const token = tokens[0]!.token;
     const before = await readLedgerState(probe);
-    expectProblem(await redeem(user, token, token), 422, 'invalid_token');
+    expectProblem(await redeem(user, token, token), 422, 'invalid_offline_token');
     expectProblem(await redeem(other, token), 404, 'token_not_found');
     expect(await readLedgerState(probe)).toEqual(before);
   });
@@ -269,7 +269,7 @@ describe('redeem', () => {
     const foreignToken = (await stranger.http.buy('8')).tokens[0]!.token;
     const before = await readLedgerState(probe);
     for (const bad of [changed(tokens[1]!.token, 1), changed(tokens[1]!.token, 2), foreignToken, 'x', '\u0000']) {
-      const problem = expectProblem(await redeem(user, tokens[0]!.token, bad), 422, 'invalid_token');
+      const problem = expectProblem(await redeem(user, tokens[0]!.token, bad), 422, 'invalid_offline_token');
       expect(problem.errors?.[0]?.path).toBe('/tokens/1');
     }
     expect(await readLedgerState(probe)).toEqual(before);
