@@ -245,7 +245,7 @@ export const ledgerExecute = `
        where a.id = p_account_ids[settled.account];
 
       insert into audit_log (id, at, action, actor_id, user_id, transaction_id, detail, address, correlation_id)
-      select uuid_v7(), executed_at, 'hold.' || case p_types[at] when 'hold_capture' then 'capture' when 'hold_release' then 'release' else 'lapse' end,
+      select uuid_v7(), executed_at, 'money.' || p_types[at],
              p_actors[at], p_account_ids[p_debits[at]], p_ids[at], jsonb_build_object('by', p_details[at] ->> 'by'), p_addresses[at], p_correlations[at]
         from unnest(s_at) at;
     end if;

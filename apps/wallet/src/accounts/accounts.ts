@@ -1,5 +1,6 @@
 import { DatabaseError } from '@dunlin/postgres';
 import { v7 as uuidv7 } from 'uuid';
+import { unattended, type AuditOrigin } from '../audit/audit-log.js';
 import { parseDeviceJwk, type Ed25519PublicJwk } from '../keys/jwk.js';
 import type { TransactionalDatabase } from '../keys/queryable.js';
 import { addDevice, revokeDevice, type DeviceAddition } from './devices.js';
@@ -107,18 +108,18 @@ export class Accounts {
   }
 
   /** Freezes, unfreezes or deactivates a user. Holds for money at once, and for tokens as soon as caches have heard of it. */
-  changeStanding(change: StandingChange, userId: string, operatorId: string): Promise<StandingOutcome> {
-    return changeStanding(this.database, change, userId, operatorId);
+  changeStanding(change: StandingChange, userId: string, origin: AuditOrigin): Promise<StandingOutcome> {
+    return changeStanding(this.database, change, userId, origin);
   }
 
   /** `devicePublicKey` is untrusted: whatever the client sent. */
-  addDevice(userId: string, devicePublicKey: unknown): Promise<DeviceAddition> {
-    return addDevice(this.database, userId, devicePublicKey);
+  addDevice(userId: string, devicePublicKey: unknown, origin: AuditOrigin = unattended): Promise<DeviceAddition> {
+    return addDevice(this.database, userId, devicePublicKey, origin);
   }
 
   /** False when the user never held this key. */
-  revokeDevice(userId: string, keyId: string): Promise<boolean> {
-    return revokeDevice(this.database, userId, keyId);
+  revokeDevice(userId: string, keyId: string, origin: AuditOrigin = unattended): Promise<boolean> {
+    return revokeDevice(this.database, userId, keyId, origin);
   }
 
   private async insert(user: NewUser): Promise<RegistrationOutcome> {

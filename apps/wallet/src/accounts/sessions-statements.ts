@@ -1,7 +1,9 @@
 import { statement } from '@dunlin/postgres';
+import { auditInsert } from '../audit/audit-log.js';
 
 /**
- * $1 family, $2 user, $3 hash, $4 lifetime in seconds, $5 how many other sessions stay. The lock of the user's row makes sessions of
+ * $1 family, $2 user, $3 hash, $4 lifetime in seconds, $5 how many other sessions stay, from $6 the audit
+ * log's. The lock of the user's row makes sessions of
  * one user open one after another, and shuts out a deactivation: one that came before leaves no owner here, and one that comes after
  * waits and then sees the new session. Of two that open at once the second counts without the first, so a user may be one over
  * the limit for each until the next login.
@@ -18,9 +20,12 @@ export const openSession = statement(
          order by s.refreshed_at desc, s.id
          offset $5
       )
-   )
-   insert into sessions (id, user_id, token_hash, expires_at)
-   select $1, id, $3, now() + make_interval(secs => $4) from owner`,
+   ), opened as (
+     insert into sessions (id, user_id, token_hash, expires_at)
+     select $1, id, $3, now() + make_interval(secs => $4) from owner
+     returning user_id
+   ), logged as (${auditInsert({ from: 'opened', user: 'opened.user_id', first: 6 })})
+   select user_id from opened`,
 );
 
 /**
@@ -53,7 +58,10 @@ export const sessionOfDeactivated = statement(
 
 export const endSession = statement(
   'session_end',
-  `update sessions set ended_at = now(), ended_because = 'logout' where id = $1 and ended_at is null`,
+  `with ended as (
+     update sessions set ended_at = now(), ended_because = 'logout' where id = $1 and ended_at is null returning user_id
+   ), logged as (${auditInsert({ from: 'ended', user: 'ended.user_id', first: 2 })})
+   select user_id from ended`,
 );
 
 /**

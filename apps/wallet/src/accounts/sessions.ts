@@ -1,3 +1,4 @@
+import { auditValues, unattended, type AuditOrigin } from '../audit/audit-log.js';
 import type { Queryable } from '../keys/queryable.js';
 import { endSession, openSession, rotateSession, sessionOfDeactivated } from './sessions-statements.js';
 import { newFamilyId, newRefreshToken, parseRefreshToken } from './sessions-token.js';
@@ -41,10 +42,15 @@ export class Sessions {
   ) {}
 
   /** A new family for a user who has just proved who it is. One statement. */
-  async open(userId: string): Promise<OpeningOutcome> {
+  async open(
+    userId: string,
+    origin: AuditOrigin = unattended,
+    action: 'account.login' | 'account.register' = 'account.login',
+  ): Promise<OpeningOutcome> {
     const token = newRefreshToken(newFamilyId());
     const { lifetimeSeconds } = this.options;
-    const values = [token.familyId, userId, token.hash, lifetimeSeconds, maxSessions - 1];
+    const audit = auditValues({ action, origin });
+    const values = [token.familyId, userId, token.hash, lifetimeSeconds, maxSessions - 1, ...audit];
     const { rowCount } = await this.database.query(openSession, values);
     return rowCount === 0 ? { kind: 'deactivated' } : { kind: 'opened', refreshToken: token.text };
   }
@@ -72,8 +78,9 @@ export class Sessions {
   }
 
   /** Ends the family of this token, also by an older token of it. Says nothing of whether there was one, and may be repeated. One statement. */
-  async end(refreshToken: string): Promise<void> {
+  async end(refreshToken: string, origin: AuditOrigin = unattended): Promise<void> {
     const presented = parseRefreshToken(refreshToken);
-    if (presented !== undefined) await this.database.query(endSession, [presented.familyId]);
+    if (presented === undefined) return;
+    await this.database.query(endSession, [presented.familyId, ...auditValues({ action: 'account.logout', origin })]);
   }
 }

@@ -1,4 +1,5 @@
-import { statement } from '@dunlin/postgres';
+import { statement, type Statement } from '@dunlin/postgres';
+import { auditInsert, auditValues, type AuditOrigin } from '../audit/audit-log.js';
 import type { Queryable } from '../keys/queryable.js';
 import type { User } from './user.js';
 
@@ -20,13 +21,20 @@ const returning = `returning id, email, role, is_active as "isActive", created_a
 
 /** Each is idempotent: a user that is frozen already stays frozen since then. */
 const statements = {
-  freeze: statement(
-    'user_freeze',
-    `update users set frozen_at = coalesce(frozen_at, now()) where id = $1 ${returning}`,
-  ),
-  unfreeze: statement('user_unfreeze', `update users set frozen_at = null where id = $1 ${returning}`),
-  deactivate: statement('user_deactivate', `update users set is_active = false where id = $1 ${returning}`),
+  freeze: changing('user_freeze', 'frozen_at = coalesce(frozen_at, now())'),
+  unfreeze: changing('user_unfreeze', 'frozen_at = null'),
+  deactivate: changing('user_deactivate', 'is_active = false'),
 };
+
+/** The change and its line in the audit log are one statement. */
+function changing(name: string, change: string): Statement {
+  return statement(
+    name,
+    `with changed as (update users set ${change} where id = $1 ${returning}),
+          logged as (${auditInsert({ from: 'changed', user: 'changed.id', first: 2 })})
+     select * from changed`,
+  );
+}
 
 /**
  * Changes what a user may do. A trigger of the same statement closes or freezes the ledger account and tells every instance to forget
@@ -36,9 +44,10 @@ export async function changeStanding(
   database: Queryable,
   change: StandingChange,
   userId: string,
-  operatorId: string,
+  origin: AuditOrigin,
 ): Promise<StandingOutcome> {
-  if (userId === operatorId) return { kind: 'own_account' };
-  const { rows } = await database.query<UserStanding>(statements[change], [userId]);
+  if (userId === origin.actorId) return { kind: 'own_account' };
+  const event = { action: `user.${change}`, origin };
+  const { rows } = await database.query<UserStanding>(statements[change], [userId, ...auditValues(event)]);
   return rows[0] === undefined ? { kind: 'user_not_found' } : { kind: 'changed', user: rows[0] };
 }

@@ -16,13 +16,13 @@ export function withKeysAnnounced(accounts: KeyChanging, cache: CacheService): K
       if (outcome.kind === 'registered' && registration.devicePublicKey !== undefined) await announce();
       return outcome;
     },
-    async addDevice(userId, jwk) {
-      const outcome = await accounts.addDevice(userId, jwk);
+    async addDevice(userId, jwk, origin) {
+      const outcome = await accounts.addDevice(userId, jwk, origin);
       if (outcome.kind === 'added') await announce();
       return outcome;
     },
-    async revokeDevice(userId, keyId) {
-      const held = await accounts.revokeDevice(userId, keyId);
+    async revokeDevice(userId, keyId, origin) {
+      const held = await accounts.revokeDevice(userId, keyId, origin);
       if (held) await announce();
       return held;
     },

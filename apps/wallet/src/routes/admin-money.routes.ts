@@ -35,6 +35,7 @@ export const adminMoneyRoutes: FastifyPluginAsyncTypebox<AdminMoneyRoutesOptions
       url,
       {
         onRequest: authenticate('operator'),
+        config: { auditsItself: true },
         schema: {
           tags: ['operator'],
           summary,

@@ -4,6 +4,7 @@ import type { Accounts } from '../accounts/accounts.js';
 import type { StandingChange } from '../accounts/standing.js';
 import { StandingSchema } from './account-schemas.js';
 import type { Authenticate } from './authentication.js';
+import { auditOriginOf } from './operator-audit.js';
 import { Problem } from './problem.js';
 import { bearer, closed, Id, problems } from './schemas.js';
 
@@ -28,6 +29,7 @@ export const adminUserRoutes: FastifyPluginAsyncTypebox<AdminUserRoutesOptions> 
       `/admin/users/:id/${change}`,
       {
         onRequest: authenticate('operator'),
+        config: { auditsItself: true },
         schema: {
           summary: summaries[change],
           tags: ['administration'],
@@ -39,7 +41,7 @@ export const adminUserRoutes: FastifyPluginAsyncTypebox<AdminUserRoutesOptions> 
       async (request) => {
         // A UUID may come in capitals; it is told apart and remembered by its canonical form.
         const id = request.params.id.toLowerCase();
-        const outcome = await accounts.changeStanding(change, id, request.principal.id);
+        const outcome = await accounts.changeStanding(change, id, auditOriginOf(request, request.principal.id));
         if (outcome.kind === 'user_not_found') throw new Problem(404, 'user_not_found', 'There is no such user.');
         if (outcome.kind === 'own_account') {
           throw new Problem(409, 'own_account', 'Operators cannot change their own standing; ask another operator.');

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type, type Static } from 'typebox';
 import type { AccessTokens } from '../accounts/access-tokens.js';
 import type { Accounts, LoginOutcome, RegistrationOutcome } from '../accounts/accounts.js';
@@ -7,6 +7,7 @@ import { passwordLength } from '../accounts/passwords.js';
 import type { Sessions } from '../accounts/sessions.js';
 import type { User } from '../accounts/user.js';
 import { DeviceKeyIn, SessionSchema } from './account-schemas.js';
+import { auditOriginOf } from './operator-audit.js';
 import { Problem } from './problem.js';
 import { closed, problems } from './schemas.js';
 import { deactivated, tokenPair } from './sessions.routes.js';
@@ -40,9 +41,14 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (a
   // Each try costs a core some 20 ms, and may be a guess at a password.
   const config = { limit: 'auth' } as const;
 
-  const openSession = async (reply: FastifyReply, user: User): Promise<Static<typeof SessionSchema>> => {
+  const openSession = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    user: User,
+    action: 'account.login' | 'account.register',
+  ): Promise<Static<typeof SessionSchema>> => {
     const { id, email, role, createdAt } = user;
-    const session = await sessions.open(id);
+    const session = await sessions.open(id, auditOriginOf(request, id), action);
     // The user was deactivated between the check of the password and here.
     if (session.kind === 'deactivated') throw deactivated();
     return {
@@ -65,7 +71,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (a
     async (request, reply) => {
       const outcome = await accounts.register(request.body);
       if (outcome.kind !== 'registered') throw registrationProblem(outcome);
-      return reply.code(201).send(await openSession(reply, outcome.user));
+      return reply.code(201).send(await openSession(request, reply, outcome.user, 'account.register'));
     },
   );
 
@@ -83,7 +89,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (a
     async (request, reply) => {
       const outcome = await accounts.login(request.body.email, request.body.password);
       if (outcome.kind !== 'welcome') throw loginProblem(outcome);
-      return openSession(reply, outcome.user);
+      return openSession(request, reply, outcome.user, 'account.login');
     },
   );
 };

@@ -4,6 +4,7 @@ import type { Accounts } from '../accounts/accounts.js';
 import { maxDevices, type DeviceAddition } from '../accounts/devices.js';
 import { DeviceKeyIn, DeviceKeySchema } from './account-schemas.js';
 import type { Authenticate } from './authentication.js';
+import { auditOriginOf } from './operator-audit.js';
 import { Problem } from './problem.js';
 import { bearer, closed, problems } from './schemas.js';
 
@@ -29,7 +30,11 @@ export const deviceRoutes: FastifyPluginAsyncTypebox<DeviceRoutesOptions> = asyn
       },
     },
     async (request, reply) => {
-      const outcome = await accounts.addDevice(request.principal.id, request.body.devicePublicKey);
+      const outcome = await accounts.addDevice(
+        request.principal.id,
+        request.body.devicePublicKey,
+        auditOriginOf(request, request.principal.id),
+      );
       if (outcome.kind !== 'added' && outcome.kind !== 'present') throw additionProblem(outcome);
       const { id, jwk, createdAt } = outcome.key;
       return reply.code(201).send({ id, jwk, createdAt: createdAt.toISOString() });
@@ -49,7 +54,11 @@ export const deviceRoutes: FastifyPluginAsyncTypebox<DeviceRoutesOptions> = asyn
       },
     },
     async (request, reply) => {
-      const held = await accounts.revokeDevice(request.principal.id, request.params.keyId);
+      const held = await accounts.revokeDevice(
+        request.principal.id,
+        request.params.keyId,
+        auditOriginOf(request, request.principal.id),
+      );
       if (!held) throw new Problem(404, 'device_not_found', 'You hold no such device key.');
       return reply.code(204).send(null);
     },

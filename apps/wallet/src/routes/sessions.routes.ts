@@ -5,6 +5,7 @@ import type { AccessTokens } from '../accounts/access-tokens.js';
 import type { RefreshOutcome, Sessions } from '../accounts/sessions.js';
 import type { Role } from '../accounts/user.js';
 import { TokenPairSchema } from './account-schemas.js';
+import { auditOriginOf } from './operator-audit.js';
 import { Problem } from './problem.js';
 import { closed, problems } from './schemas.js';
 
@@ -55,7 +56,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRoutesOptions> = as
       },
     },
     async (request, reply) => {
-      await sessions.end(request.body.refreshToken);
+      await sessions.end(request.body.refreshToken, auditOriginOf(request, null));
       return reply.code(204).send(null);
     },
   );
