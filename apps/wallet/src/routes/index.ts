@@ -22,11 +22,13 @@ import type { TokenDivisionOptions } from '../tokens/token-division.js';
 import type { TokenService } from '../tokens/token-service.js';
 import { adminMoneyRoutes } from './admin-money.routes.js';
 import { adminUserRoutes } from './admin-users.routes.js';
+import { auditRoutes } from './audit.routes.js';
 import { authRoutes } from './auth.routes.js';
 import { installAuthentication, principalIfAny, type Authenticate } from './authentication.js';
 import { deviceRoutes } from './devices.routes.js';
 import { holdRoutes } from './holds.routes.js';
 import { installOpenApi } from './openapi.js';
+import { installOperatorAudit } from './operator-audit.js';
 import { balanceTag, presentBalance } from './presentation.js';
 import { Problem } from './problem.js';
 import { defaultPage, presentPage, publicKeyRoutes } from './public-keys.routes.js';
@@ -60,35 +62,23 @@ export type AnswersAhead = Pick<WarmingOptions, 'policies' | 'balanceAnswer' | '
 
 /** Everything that the wallet answers, in the order of the contract. */
 export async function registerRoutes(app: FastifyInstance, services: RouteServices): Promise<AnswersAhead> {
-  const { config, accounts, accessTokens, sessions, cacheService, ledger, queries, database } = services;
+  const { config, accounts, accessTokens, cacheService, ledger, queries, database } = services;
   const authenticate = installAuthentication(app, {
     accessTokens,
     loadPrincipal: cachedPrincipals(cacheService, (userId) => accounts.principalState(userId)),
   });
   installRateLimits(app, config.rateLimit);
   const policies = responsePolicies((request) => principalIfAny(request)?.id);
+  installOperatorAudit(app, database);
   await app.register(responseCache, { cache: cacheService });
   await installOpenApi(app, '0.1.0');
 
-  const keyChanging = withKeysAnnounced(accounts, cacheService);
-  const { register } = keyChanging;
-  await app.register(authRoutes, {
-    accounts: { register, login: (email, password) => accounts.login(email, password) },
-    accessTokens,
-    sessions,
-  });
-  await app.register(sessionRoutes, { accessTokens, sessions });
-  await app.register(userRoutes, { accounts, authenticate });
-  await app.register(deviceRoutes, { accounts: keyChanging, authenticate });
-  await app.register(adminUserRoutes, {
-    accounts,
-    authenticate,
-    afterChange: (userId) => forgetPrincipal(cacheService, userId),
-  });
+  await registerAccountRoutes(app, services, authenticate);
   await app.register(walletRoutes, { authenticate, ledger, queries, policies });
   await app.register(holdRoutes, { authenticate, ledger, queries, maxSeconds: config.holds.maxSeconds });
   await app.register(reversalRoutes, { authenticate, ledger, queries });
   await app.register(adminMoneyRoutes, { authenticate, ledger });
+  await app.register(auditRoutes, { authenticate, database });
   const publicKeys = new PublicKeyDatabase(database);
   await registerTokenRoutes(app, services, { authenticate, policies, publicKeys });
   await app.register(performanceRoutes, {
@@ -114,6 +104,29 @@ export async function registerRoutes(app: FastifyInstance, services: RouteServic
     },
     publicKeysAnswer: async () => json(presentPage(await publicKeys.page('0', defaultPage))),
   };
+}
+
+/** Who may use the wallet. */
+async function registerAccountRoutes(
+  app: FastifyInstance,
+  { accounts, accessTokens, sessions, cacheService }: RouteServices,
+  authenticate: Authenticate,
+): Promise<void> {
+  const keyChanging = withKeysAnnounced(accounts, cacheService);
+  const { register } = keyChanging;
+  await app.register(authRoutes, {
+    accounts: { register, login: (email, password) => accounts.login(email, password) },
+    accessTokens,
+    sessions,
+  });
+  await app.register(sessionRoutes, { accessTokens, sessions });
+  await app.register(userRoutes, { accounts, authenticate });
+  await app.register(deviceRoutes, { accounts: keyChanging, authenticate });
+  await app.register(adminUserRoutes, {
+    accounts,
+    authenticate,
+    afterChange: (userId) => forgetPrincipal(cacheService, userId),
+  });
 }
 
 /** Offline tokens, and the keys that they are verified with. */

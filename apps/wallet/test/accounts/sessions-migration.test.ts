@@ -21,7 +21,8 @@ describe('migration 010', () => {
   it('comes to users that are there, goes with sessions that are there, and comes again', async () => {
     await migrate(testDatabase.url, { to: 9 });
     const userId = await insertUser(database);
-    await migrate(testDatabase.url, { to: 10 });
+    // To the end: what opens a session also writes it down, in a table of a later migration.
+    await migrate(testDatabase.url);
     expect(await new Sessions(database, { lifetimeSeconds: 60 }).open(userId)).toMatchObject({ kind: 'opened' });
     expect(await migrate(testDatabase.url, { direction: 'down', to: 9 })).toContain('010_create_sessions');
     // The trigger went too: a user can be deactivated as before.
