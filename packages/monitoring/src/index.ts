@@ -48,6 +48,7 @@ export {
   currentRequest,
   logFields,
   runInRequest,
+  traceHeaders,
   RequestRecord,
   type CacheSpan,
   type MemoryEstimate,

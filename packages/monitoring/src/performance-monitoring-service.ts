@@ -14,7 +14,6 @@ import { FleetPublisher } from './fleet/fleet-publisher.js';
 import { HealthProbe, overallHealth, type Health } from './health.js';
 import { HistoryKeeper } from './history/history-keeper.js';
 import { adviseThresholds, type ThresholdAdvice } from './history/threshold-advice.js';
-import { isServerError } from './metrics/request-series.js';
 import type { WindowSeconds } from './metrics/sliding-window.js';
 import { resolveOptions, type MonitoringOptions, type ResolvedOptions } from './options.js';
 import type { PerformanceMetrics } from './performance-metrics.js';
@@ -134,25 +133,12 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
 
   /** Counts and keeps a finished request; the tracking plugins call this. A slow one is logged with what it did. */
   recordTrace(record: RequestRecord): void {
-    this.recordRequest(record);
     const slow = record.durationMs >= this.options.slowRequestMs && !record.streaming;
+    record.slow = slow;
+    this.figures.requests.record(record.method, record.route, record, record.startedMs + record.durationMs);
     this.traces.keep(record, slow);
-    for (const listener of this.#traceListeners) listener(record);
-    if (!slow && !isServerError(record)) return;
-    const { correlationId, traceId, endpoint, statusCode, durationMs, queryCount, queryMs, cacheCallCount, cacheMs } =
-      record;
-    const fields = {
-      correlationId,
-      traceId,
-      endpoint,
-      statusCode,
-      durationMs,
-      queryCount,
-      queryMs,
-      cacheCallCount,
-      cacheMs,
-    };
-    if (slow) this.options.logger.warn(fields, 'slow request');
+    if (this.#traceListeners.size > 0) for (const listener of this.#traceListeners) listener(record);
+    if (slow) this.#logSlow(record);
   }
 
   /** Calls back with every finished request; the returned function ends that. The listener is synchronous and must not throw. */
@@ -310,6 +296,13 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
   async #judge(): Promise<void> {
     await this.#health.probe();
     await this.#desk.judge();
+  }
+
+  #logSlow(record: RequestRecord): void {
+    const { correlationId, traceId, endpoint, statusCode, durationMs } = record;
+    const { queryCount, queryMs, cacheCallCount, cacheMs } = record;
+    const work = { queryCount, queryMs, cacheCallCount, cacheMs };
+    this.options.logger.warn({ correlationId, traceId, endpoint, statusCode, durationMs, ...work }, 'slow request');
   }
 
   #settingsChanged(): void {

@@ -1,6 +1,7 @@
 import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import type { PerformanceMonitoringService } from '../performance-monitoring-service.js';
-import { connectTracking, recordOf } from './connect-tracking.js';
+import { connectTracking } from './connect-tracking.js';
+import { recordOf } from './request-tracker.js';
 
 /**
  * Tracks every request of an Express 5 application: correlation id and `traceparent` in and out, the AsyncLocalStorage

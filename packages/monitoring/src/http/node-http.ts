@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { PerformanceMonitoringService } from '../performance-monitoring-service.js';
-import { connectTracking, recordOf, type RouteOf } from './connect-tracking.js';
+import { connectTracking, type RouteOf } from './connect-tracking.js';
+import { recordOf } from './request-tracker.js';
 
 export type { RouteOf } from './connect-tracking.js';
 

@@ -26,9 +26,11 @@ export class EndpointRegistry {
   }
 
   seriesFor(method: string, route: string, nowMs: number): RequestSeries {
+    const ofRoute = this.#byRoute.get(route);
+    const known = ofRoute?.get(method);
+    if (known !== undefined) return known;
     const label = methodLabel(method);
-    const known = this.#byRoute.get(route)?.get(label);
-    return known ?? this.#create(label, route, nowMs);
+    return ofRoute?.get(label) ?? this.#create(label, route, nowMs);
   }
 
   all(): readonly RequestSeries[] {

@@ -1,4 +1,5 @@
 import type { Exemplar } from '../alerts/alert.js';
+import { RecentRequests } from './recent-requests.js';
 import type { CacheSpan, MemoryEstimate, QuerySpan, RequestRecord } from './request-record.js';
 import { isServerError } from '../metrics/request-series.js';
 
@@ -14,6 +15,7 @@ export interface Trace {
   statusCode: number;
   durationMs: number;
   firstByteMs: number;
+  bytesOut: number;
   at: string;
   aborted: boolean;
   error?: string;
@@ -28,11 +30,11 @@ export interface Trace {
 
 /** Keeps finished requests in two rings: all of them, and longer those that were slow or failed. The oldest make room. */
 export class TraceStore {
-  readonly #recent: Ring<RequestRecord>;
+  readonly #recent: RecentRequests;
   readonly #notable: Ring<RequestRecord>;
 
   constructor(recentCapacity: number, notableCapacity: number) {
-    this.#recent = new Ring(recentCapacity);
+    this.#recent = new RecentRequests(recentCapacity);
     this.#notable = new Ring(notableCapacity);
   }
 
@@ -43,12 +45,10 @@ export class TraceStore {
 
   /** All kept requests with that correlation id, newest first. Looks at every kept one: for people, not for a hot path. */
   find(correlationId: string): Trace[] {
-    const found = new Set(
-      [...this.#notable.newestFirst(), ...this.#recent.newestFirst()].filter(
-        (record) => record.correlationId === correlationId,
-      ),
-    );
-    return [...found].sort((a, b) => b.startedMs - a.startedMs).map(toTrace);
+    return this.#kept()
+      .filter((record) => record.correlationId === correlationId)
+      .sort((a, b) => b.startedMs - a.startedMs)
+      .map(toTrace);
   }
 
   /** The newest traces, or the newest notable ones. */
@@ -58,12 +58,19 @@ export class TraceStore {
 
   /** Up to `limit` requests since `sinceWallMs` that show the matter best, by `weight`; those with no weight are left out. */
   exemplars(sinceWallMs: number, limit: number, weight: (record: RequestRecord) => number): Exemplar[] {
-    const candidates = new Set([...this.#notable.newestFirst(), ...this.#recent.newestFirst()]);
-    return [...candidates]
+    return this.#kept()
       .filter((record) => record.startedWallMs >= sinceWallMs && weight(record) > 0)
       .sort((a, b) => weight(b) - weight(a))
       .slice(0, limit)
       .map(toExemplar);
+  }
+
+  /** Each kept request once: a notable one is in both rings, as one record or as two of the same span. */
+  #kept(): RequestRecord[] {
+    const bySpan = new Map<string, RequestRecord>();
+    for (const record of this.#recent.newestFirst()) bySpan.set(record.traceparent, record);
+    for (const record of this.#notable.newestFirst()) bySpan.set(record.traceparent, record);
+    return [...bySpan.values()];
   }
 }
 
@@ -80,6 +87,7 @@ export function toTrace(record: RequestRecord): Trace {
     method: record.method,
     route: record.route,
     firstByteMs: record.firstByteMs,
+    bytesOut: record.bytesOut,
     aborted: record.aborted,
     ...(record.errorName === undefined ? {} : { error: record.errorName }),
     queries: record.queries ?? [],
