@@ -1,12 +1,34 @@
 import { createHash } from 'node:crypto';
+import { cacheStatus } from './cache-status.js';
 
 /** A whole answer as it is kept: what the handler said, in the bytes that go to the socket. */
-export interface CachedAnswer {
-  /** The kept header fields, lower-case names, `etag` among them. */
-  readonly headers: readonly (readonly [name: string, value: string])[];
-  readonly etag: string;
-  readonly body: Buffer;
+export class CachedAnswer {
+  readonly contentLength: string;
+  private wordedTtl = NaN;
+  private wordedStatus = '';
+
+  constructor(
+    /** The kept header fields, lower-case names, `etag` among them. */
+    readonly headers: readonly (readonly [name: string, value: string])[],
+    readonly etag: string,
+    readonly body: Buffer,
+  ) {
+    this.contentLength = String(body.length);
+  }
+
+  /** `Cache-Status` of a hit; worded anew when the second changes and not for every request. */
+  statusOfHit(ttlSeconds: number): string {
+    const wholeSeconds = Math.floor(ttlSeconds);
+    if (wholeSeconds !== this.wordedTtl) {
+      this.wordedTtl = wholeSeconds;
+      this.wordedStatus = cacheStatus({ kind: 'hit', ttlSeconds });
+    }
+    return this.wordedStatus;
+  }
 }
+
+/** The header fields of an answer. */
+type Fields = CachedAnswer['headers'];
 
 /** Fields that belong to the answer itself. Everything else (dates, cookies, CORS, correlation) belongs to one exchange. */
 const keptFields = [
@@ -30,7 +52,7 @@ export function makeAnswer(headers: ReadonlyMap<string, string>, body: Buffer): 
     const value = headers.get(name);
     return value === undefined ? [] : [[name, value] as const];
   });
-  return { headers: [...kept, ['etag', etag]], etag, body };
+  return new CachedAnswer([...kept, ['etag', etag]], etag, body);
 }
 
 export function encodeAnswer(answer: CachedAnswer): Buffer {
@@ -49,10 +71,10 @@ export function decodeAnswer(value: unknown): CachedAnswer | undefined {
   if (value.length < 8 || value.readUInt32BE(0) !== magic) return undefined;
   const end = 8 + value.readUInt32BE(4);
   if (end > value.length) return undefined;
-  const headers = JSON.parse(value.toString('utf8', 8, end)) as [string, string][];
+  const headers = JSON.parse(value.toString('utf8', 8, end)) as Fields;
   const etag = headers.find(([name]) => name === 'etag')?.[1];
   if (etag === undefined) return undefined;
-  const answer: CachedAnswer = { headers, etag, body: value.subarray(end) };
+  const answer = new CachedAnswer(headers, etag, value.subarray(end));
   parsed.set(value, answer);
   return answer;
 }

@@ -54,7 +54,10 @@ export function beginExchange<Request extends PolicyRequest>(
   const onRequest = hasDirective(directives, 'no-cache') || request.headers.pragma === 'no-cache';
   const held = onRequest ? undefined : cache.getFromMemory(key);
   const answer = held && decodeAnswer(held.value);
-  if (held && answer) return answered(answer, { outcome: 'hit', ...held });
+  if (held && answer) {
+    const status = answer.statusOfHit(held.ttlSeconds);
+    return { kind: 'answer', answer, status, ageSeconds: Math.floor(held.ageSeconds) };
+  }
   // A value that is no answer, set by hand under the same key, is loaded over.
   return leadOrWait(cache, policy, request, { key, onRequest, skipCache: onRequest || held !== undefined });
 }
@@ -154,7 +157,8 @@ function answered(
   answer: CachedAnswer,
   found: Pick<Lookup<unknown>, 'outcome' | 'ttlSeconds' | 'ageSeconds'>,
 ): Exchange {
-  return { kind: 'answer', answer, status: cacheStatus(outcomeOf(found)), ageSeconds: Math.floor(found.ageSeconds) };
+  const status = found.outcome === 'joined' ? cacheStatus({ kind: 'collapsed' }) : answer.statusOfHit(found.ttlSeconds);
+  return { kind: 'answer', answer, status, ageSeconds: Math.floor(found.ageSeconds) };
 }
 
 function handle(why: 'miss' | 'bypass'): Exchange {

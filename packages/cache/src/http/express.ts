@@ -1,8 +1,9 @@
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import type { CacheService } from '../cache-service.js';
-import { matchesEntity, type CachedAnswer } from './answer.js';
+import { matchesEntity } from './answer.js';
 import { beginExchange, type Exchange, type Fill, type Filled } from './exchange.js';
 import type { ResponseCachePolicy } from './policy.js';
+import { endWith } from './write-body.js';
 
 /** Names in `res.locals` by which a handler caps its answer's ttl and states its data's version. */
 export interface ResponseCacheLocals {
@@ -16,36 +17,43 @@ const gatherLimitBytes = 1_048_576;
 /** Keeps the answers of the routes behind it. Place it after authentication. A hit skips everything that follows. */
 export function responseCache(cache: CacheService, policy: ResponseCachePolicy<Request>): RequestHandler {
   return (request: Request, response: Response, next: NextFunction): void => {
-    const carryOn = (exchange: Exchange): void => {
-      if (response.destroyed) {
-        if (exchange.kind === 'handle') exchange.fill?.abandon();
-        return;
-      }
-      if (exchange.kind === 'handle') {
-        if (exchange.fill) intercept(request, response, exchange.fill);
-        else response.setHeader('cache-status', exchange.status);
-        next();
-        return;
-      }
-      response.setHeader('cache-status', exchange.status);
-      response.setHeader('age', exchange.ageSeconds);
-      sendAnswer(request, response, exchange.answer);
-    };
     const exchange = beginExchange(cache, policy, request);
-    if (exchange instanceof Promise) exchange.then(carryOn, next);
-    else carryOn(exchange);
+    if (exchange instanceof Promise) {
+      exchange.then((later) => carryOn(request, response, next, later), next);
+      return;
+    }
+    carryOn(request, response, next, exchange);
   };
 }
 
-function sendAnswer(request: Request, response: Response, answer: CachedAnswer): void {
+function carryOn(request: Request, response: Response, next: NextFunction, exchange: Exchange): void {
+  if (exchange.kind === 'answer') {
+    if (!response.destroyed) sendAnswer(request, response, exchange);
+    return;
+  }
+  if (response.destroyed) {
+    exchange.fill?.abandon();
+    return;
+  }
+  if (exchange.fill) intercept(request, response, exchange.fill);
+  else response.setHeader('cache-status', exchange.status);
+  next();
+}
+
+/** By `setHeader`, not by `writeHead` alone: loggers ask for the fields afterwards, and only so they find them. */
+function sendAnswer(request: Request, response: Response, found: Extract<Exchange, { kind: 'answer' }>): void {
+  const { answer } = found;
+  response.setHeader('cache-status', found.status);
+  response.setHeader('age', found.ageSeconds);
   for (const [name, value] of answer.headers) response.setHeader(name, value);
-  if (matchesEntity(request.headers['if-none-match'], answer.etag)) {
+  const ifNoneMatch = request.headers['if-none-match'];
+  if (ifNoneMatch !== undefined && matchesEntity(ifNoneMatch, answer.etag)) {
     response.statusCode = 304;
     response.end();
     return;
   }
-  response.setHeader('content-length', answer.body.length);
-  response.end(answer.body);
+  response.setHeader('content-length', answer.contentLength);
+  endWith(response, answer.body);
 }
 
 /** Puts itself between the handler and the socket until the answer is whole, then lets it go with what became of it. */

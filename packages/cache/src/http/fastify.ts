@@ -1,8 +1,10 @@
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import type { CacheService } from '../cache-service.js';
-import { matchesEntity, type CachedAnswer } from './answer.js';
+import { matchesEntity } from './answer.js';
 import { beginExchange, type Exchange, type Fill } from './exchange.js';
+import { DirectWay } from './fastify-direct.js';
 import type { ResponseCachePolicy } from './policy.js';
+import { endWith } from './write-body.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -39,12 +41,8 @@ const plugin: FastifyPluginCallback<FastifyResponseCacheOptions> = (fastify, opt
   fastify.addHook('onRoute', (route) => {
     const policy = route.config?.responseCache;
     if (!policy) return;
-    const lookUp = lookUpWith(options.cache, policy);
-    Object.assign(route, {
-      [hook]: [...asList(route[hook]), lookUp],
-      onSend: [...asList(route.onSend), keep],
-      onResponse: [...asList(route.onResponse), abandon],
-    });
+    const lookUp = lookUpWith(options.cache, policy, new DirectWay());
+    Object.assign(route, { [hook]: [...asList(route[hook]), lookUp], onSend: [...asList(route.onSend), keep] });
   });
   done();
 };
@@ -52,31 +50,56 @@ const plugin: FastifyPluginCallback<FastifyResponseCacheOptions> = (fastify, opt
 type Done = (error?: Error | null, payload?: unknown) => void;
 
 /** The hooks call back where there is nothing to wait for and return a promise where there is: a hit in memory makes no promise at all. */
-function lookUpWith(cache: CacheService, policy: ResponseCachePolicy<FastifyRequest>) {
+function lookUpWith(cache: CacheService, policy: ResponseCachePolicy<FastifyRequest>, direct: DirectWay) {
   return function lookUp(request: FastifyRequest, reply: FastifyReply, done: Done): Promise<unknown> | undefined {
     const exchange = beginExchange(cache, policy, request);
-    if (exchange instanceof Promise) return exchange.then((later) => carryOn(request, reply, later));
+    if (exchange instanceof Promise) return exchange.then((later) => carryOn(request, reply, later, direct));
     // Nobody is called back when the answer has gone out.
-    if (carryOn(request, reply, exchange) === undefined) done();
+    if (carryOn(request, reply, exchange, direct) === undefined) done();
     return undefined;
   };
 }
 
 /** The reply when it was answered, undefined when the request is to be handled. */
-function carryOn(request: FastifyRequest, reply: FastifyReply, exchange: Exchange): FastifyReply | undefined {
-  if (exchange.kind === 'answer') {
-    reply.header('cache-status', exchange.status).header('age', exchange.ageSeconds);
-    return sendAnswer(request, reply, exchange.answer);
-  }
-  if (exchange.fill) fills.set(reply, exchange.fill);
+function carryOn(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  exchange: Exchange,
+  direct: DirectWay,
+): FastifyReply | undefined {
+  if (exchange.kind === 'answer') return sendAnswer(request, reply, exchange, direct);
+  if (exchange.fill) keepForHandler(reply, exchange.fill);
   else reply.header('cache-status', exchange.status);
   return undefined;
 }
 
-function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer: CachedAnswer): FastifyReply {
+function sendAnswer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  found: Extract<Exchange, { kind: 'answer' }>,
+  direct: DirectWay,
+): FastifyReply {
+  const { answer } = found;
+  reply.header('cache-status', found.status).header('age', found.ageSeconds);
   for (const [name, value] of answer.headers) reply.header(name, value);
-  if (matchesEntity(request.headers['if-none-match'], answer.etag)) return reply.code(304).send();
-  return reply.send(answer.body);
+  const ifNoneMatch = request.headers['if-none-match'];
+  if (ifNoneMatch !== undefined && matchesEntity(ifNoneMatch, answer.etag)) return reply.code(304).send();
+  if (!direct.isOpen(request, reply)) return reply.send(answer.body);
+  reply.header('content-length', answer.contentLength);
+  reply.raw.writeHead(200, direct.headersOf(reply));
+  endWith(reply.raw, answer.body);
+  return reply;
+}
+
+/** Keeps the fill until the handler's answer passes `onSend`; one that ends without, such as a hijacked one, gives it up. */
+function keepForHandler(reply: FastifyReply, fill: Fill): void {
+  fills.set(reply, fill);
+  const giveUp = (): void => {
+    // A client that has gone changes nothing: the handler goes on, and others wait for what it says.
+    if (reply.sent) fill.abandon();
+  };
+  reply.raw.once('finish', giveUp);
+  reply.raw.once('close', giveUp);
 }
 
 function keep(
@@ -114,12 +137,6 @@ async function finish(request: FastifyRequest, reply: FastifyReply, payload: unk
   if (!matchesEntity(request.headers['if-none-match'], answer.etag)) return filled.instead?.body ?? payload;
   reply.code(304);
   return null;
-}
-
-/** A request that ended without passing `onSend`, such as a hijacked one. */
-function abandon(_request: FastifyRequest, reply: FastifyReply, done: Done): void {
-  fills.get(reply)?.abandon();
-  done();
 }
 
 function headersOf(reply: FastifyReply): Map<string, string> {

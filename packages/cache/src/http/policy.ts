@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { KeyClass } from '../key-class.js';
+import { remembered } from './remembered.js';
 
 /** What a policy sees of a request; those of Fastify and of Express both fit. */
 export interface PolicyRequest {
@@ -74,9 +75,10 @@ export function readyMadeClasses(ttls: ReadyMadeTtls = {}): KeyClass[] {
 export function publicKeysPolicy<Request extends PolicyRequest>(
   options: { tagsOf?: (request: Request) => readonly string[] } = {},
 ): ResponseCachePolicy<Request> {
+  const keyOfUrl = remembered((url) => `public-keys:${urlPart(pathOf(url))}:${canonicalQueryOf(url)}`);
   return {
     className: readyMadeClassNames.publicKeys,
-    keyOf: (request) => `public-keys:${urlPart(pathOf(request))}:${canonicalQuery(request)}`,
+    keyOf: (request) => keyOfUrl(request.originalUrl),
     cacheControl: 'public, no-cache',
     ...(options.tagsOf ? { tagsOf: options.tagsOf } : {}),
   };
@@ -97,9 +99,10 @@ export function walletBalancePolicy<Request extends PolicyRequest>(
 export function transactionHistoryPolicy<Request extends PolicyRequest>(
   options: PrincipalOptions<Request>,
 ): ResponseCachePolicy<Request> {
+  const queryOfUrl = remembered(canonicalQueryOf);
   return {
     className: readyMadeClassNames.transactionHistory,
-    keyOf: (request) => ownedBy(options.principalOf(request), `history:${canonicalQuery(request)}`),
+    keyOf: (request) => ownedBy(options.principalOf(request), `history:${queryOfUrl(request.originalUrl)}`),
     cacheControl: 'private, no-cache',
   };
 }
@@ -111,20 +114,28 @@ export function ownedBy(principal: string | undefined, rest: string): string | u
 
 /** The query with its parameters in a fixed order, free of colons and stars; long ones by their hash. `-` when there is none. */
 export function canonicalQuery(request: PolicyRequest): string {
-  const at = request.originalUrl.indexOf('?');
-  if (at < 0 || at === request.originalUrl.length - 1) return '-';
-  const parameters = new URLSearchParams(request.originalUrl.slice(at + 1));
+  return canonicalQueryOf(request.originalUrl);
+}
+
+function canonicalQueryOf(url: string): string {
+  const at = url.indexOf('?');
+  if (at < 0 || at === url.length - 1) return '-';
+  const parameters = new URLSearchParams(url.slice(at + 1));
   parameters.sort();
   const text = parameters.toString().replaceAll('*', '%2A') || '-';
   return text.length <= 400 ? text : `sha256-${createHash('sha256').update(text).digest('hex')}`;
 }
 
-function pathOf(request: PolicyRequest): string {
-  const at = request.originalUrl.indexOf('?');
-  return at < 0 ? request.originalUrl : request.originalUrl.slice(0, at);
+function pathOf(url: string): string {
+  const at = url.indexOf('?');
+  return at < 0 ? url : url.slice(0, at);
 }
 
+/** What stands for itself in a URL; an id mostly does. */
+const plainPart = /^[A-Za-z0-9_.-]{1,200}$/;
+
 function urlPart(text: string): string {
+  if (plainPart.test(text)) return text;
   const encoded = encodeURIComponent(text).replaceAll('*', '%2A');
   return encoded.length <= 200 ? encoded : `sha256-${createHash('sha256').update(text).digest('hex')}`;
 }
