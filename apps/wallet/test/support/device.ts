@@ -1,11 +1,13 @@
 import { generateKeyPairSync, randomBytes, sign, type KeyObject } from 'node:crypto';
 import {
+  attachSignature,
   composeTransfer,
   decodeBase64url,
   decodeTokenPayload,
   decodeTransferPayload,
   pieceName,
   thumbprintOfX,
+  transferType,
   type Thumbprint,
   type TransferFields,
 } from '@dunlin/offline';
@@ -21,6 +23,8 @@ export interface Device {
     outputs: readonly [to: { keyId: Thumbprint }, amount: number | bigint][],
     options?: PayOptions,
   ): Promise<string>;
+  /** The same transfer with its header's members in another order, signed anew. */
+  respell(transfer: string): Promise<string>;
 }
 
 export interface PayOptions extends Partial<Omit<TransferFields, 'outputs'>> {
@@ -52,6 +56,11 @@ export function newDevice(): Device {
         signer.keyId,
         (message) => sign(null, message, signer.privateKey),
       );
+    },
+    async respell(transfer) {
+      const header = { typ: transferType, kid: keyId, alg: 'EdDSA' };
+      const signingInput = `${Buffer.from(JSON.stringify(header)).toString('base64url')}.${transfer.split('.')[1]}`;
+      return attachSignature(signingInput, sign(null, Buffer.from(signingInput), privateKey));
     },
   };
   return device;

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import type { Thumbprint } from '@dunlin/offline';
 import { v7 as uuidv7 } from 'uuid';
 import { loadKeyring } from '../../src/keys/keyring.js';
 import { parseMasterKey } from '../../src/keys/master-key.js';
 import { Ledger, type LedgerCommit } from '../../src/ledger/ledger.js';
 import { openTokens, type Tokens } from '../../src/tokens/open-tokens.js';
 import type { SyncOutcome, TransferResult } from '../../src/tokens/sync/transfer-sync.js';
+import { divideToken, type DivisionOutcome } from '../../src/tokens/token-division.js';
 import { newDevice, type Device } from './device.js';
 import { idempotency, minor, openLedgerBench, type LedgerBench } from './ledger.js';
 
@@ -30,6 +30,7 @@ export interface TokenBench {
     transfers: readonly string[],
     options?: { redeem?: boolean; instance?: number },
   ): Promise<TransferResult[]>;
+  divide(holder: Holder, token: string, amounts: readonly number[]): Promise<DivisionOutcome>;
   close(): Promise<void>;
 }
 
@@ -89,6 +90,13 @@ export async function openTokenBench(count = 1, limits: { maxHops?: number } = {
       });
       return completed(outcome);
     },
+    divide: (holder, token, amounts) =>
+      divideToken((instances[0] as Tokens).division, {
+        userId: holder.id,
+        token,
+        amounts: amounts.map((amount) => minor(amount)),
+        idempotency: idempotency(holder.id),
+      }),
     async close() {
       for (const instance of instances) await instance.close();
       await bench.close();
@@ -104,5 +112,3 @@ function completed(outcome: SyncOutcome): TransferResult[] {
 /** `accepted`, `duplicate`, or the code of what was rejected. */
 export const words = (results: readonly TransferResult[]): string[] =>
   results.map(({ status, code }) => code ?? status);
-
-export type { Thumbprint };
