@@ -8,7 +8,7 @@ import { LoadPath } from './load-path.js';
 import type { Loader, Lookup, LookupOptions } from './lookup.js';
 import { measure, percentage, type CacheMetrics } from './metrics.js';
 import { resolveOptions, type CacheCall, type CacheServiceOptions, type ResolvedOptions } from './options.js';
-import { ReadPath } from './read-path.js';
+import { ReadPath, type Found } from './read-path.js';
 import { connectRedis, type RedisParts } from './redis/parts.js';
 import { handOut } from './value.js';
 import { warmAll, type WarmItem, type WarmOptions, type WarmProgress } from './warm.js';
@@ -270,13 +270,18 @@ export class CacheService extends EventEmitter<CacheEvents> {
     return true;
   }
 
-  private async getSlowly<T>(key: string): Promise<T | null> {
-    const find = async (): Promise<{ value: T | null; outcome: 'hit' | 'miss'; tier: 'memory' | 'redis' | 'none' }> => {
-      const found = await this.reads.find(key);
-      if (!found) return { value: null, outcome: 'miss', tier: 'none' };
-      return { value: handOut(found.stored) as T, outcome: 'hit', tier: found.tier };
-    };
-    return (await this.traced('get', key, find, (found) => found)).value;
+  private getSlowly<T>(key: string): Promise<T | null> {
+    if (!this.options.onCall) {
+      try {
+        return this.reads.find(key).then(valueOf<T>);
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
+    }
+    const find = (): Promise<Found | undefined> => this.reads.find(key);
+    const describe = (found: Found | undefined) =>
+      found ? ({ outcome: 'hit', tier: found.tier } as const) : ({ outcome: 'miss', tier: 'none' } as const);
+    return this.traced('get', key, find, describe).then(valueOf<T>);
   }
 
   private tellMemoryHit(className: string): void {
@@ -316,6 +321,10 @@ export class CacheService extends EventEmitter<CacheEvents> {
       throw error;
     }
   }
+}
+
+function valueOf<T>(found: Found | undefined): T | null {
+  return found ? (handOut(found.stored) as T) : null;
 }
 
 const stored = { outcome: 'stored', tier: 'none' } as const;

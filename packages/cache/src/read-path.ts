@@ -24,19 +24,18 @@ export class ReadPath {
     return entry;
   }
 
-  async find(key: string): Promise<Found | undefined> {
+  /** In memory, then in Redis. @throws CacheError `cache_key_invalid`, at once */
+  find(key: string): Promise<Found | undefined> {
     checkKey(key);
     const nowMs = this.core.clock.monotonicMs();
     const entry = this.inMemory(key, nowMs);
-    if (entry) {
-      return {
-        stored: entry.stored,
-        tier: 'memory',
-        ttlMs: entry.freshUntilMs - nowMs,
-        ageMs: nowMs - entry.storedAtMs,
-      };
-    }
-    return this.inShared(key, this.core.classes.of(key));
+    if (!entry) return this.inShared(key, this.core.classes.of(key));
+    return Promise.resolve({
+      stored: entry.stored,
+      tier: 'memory',
+      ttlMs: entry.freshUntilMs - nowMs,
+      ageMs: nowMs - entry.storedAtMs,
+    });
   }
 
   async getMany<T>(keys: readonly string[]): Promise<(T | null)[]> {
@@ -60,28 +59,29 @@ export class ReadPath {
     return (await this.ttlSeconds(key)) > 0;
   }
 
-  private async inShared(key: string, policy: CompiledClass): Promise<Found | undefined> {
+  private inShared(key: string, policy: CompiledClass): Promise<Found | undefined> {
     const { counters } = policy;
     if (policy.inMemory) counters.memory.misses += 1;
     const shared = policy.inRedis ? this.core.shared : undefined;
     if (!shared) {
       counters.misses += 1;
-      return undefined;
+      return Promise.resolve(undefined);
     }
     // Open while Redis answers, so that an invalidation meanwhile keeps the answer out of memory.
-    const flight = this.core.openFlight(key, []);
-    try {
-      const read = await shared.read(key, undefined);
+    const flight = policy.inMemory ? this.core.openFlight(key, noTags) : undefined;
+    // A read of the shared tier never rejects.
+    return shared.read(key, undefined).then((read) => {
+      if (flight) this.core.flights.close(flight);
       if (read.kind !== 'hit' || read.freshForMs <= 0) {
         counters.misses += 1;
         return undefined;
       }
       counters.hits += 1;
       counters.redis.hits += 1;
-      this.core.promote(flight, policy, read);
+      if (flight) this.core.promote(flight, policy, read);
       return { stored: read.stored, tier: 'redis', ttlMs: read.freshForMs, ageMs: read.ageMs };
-    } finally {
-      this.core.flights.close(flight);
-    }
+    });
   }
 }
+
+const noTags: readonly string[] = [];

@@ -33,6 +33,14 @@ export class RedisKeys {
     };
   }
 
+  /** What a read asks for: the entry, then the generations of its groups. */
+  ofRead(key: string): readonly string[] {
+    const slot = this.slot(key);
+    const names = [`${slot}e:${key}`];
+    for (const group of this.classes.groupsOf(key)) names.push(`${slot}g:${group}`);
+    return names;
+  }
+
   /** The group's generation, its index, and what stands in front of its members' names. */
   ofGroup(group: string): { generation: string; index: string; entryPrefix: string } {
     const slot = this.slot(group);

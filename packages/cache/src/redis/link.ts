@@ -68,22 +68,32 @@ export class Link {
     return this.offsetMs === undefined ? undefined : this.options.clock.monotonicMs() + this.offsetMs;
   }
 
+  /** Whether a command may go now. Every true is followed by `succeeded` or `failed`, once. */
+  admits(): boolean {
+    return this.ready && this.breaker.admits();
+  }
+
+  succeeded(): void {
+    this.breaker.succeeded();
+    this.timeouts = 0;
+  }
+
+  failed(error: unknown): void {
+    // A refusal is an answer: it is full, or a replica. Other commands may well succeed.
+    if (isRefusal(error)) return this.breaker.succeeded();
+    this.breaker.failed();
+    this.countTimeout(error);
+  }
+
   /** Runs one call, or rejects at once when Redis is not to be asked. */
   async run<T>(work: (client: RedisClient) => Promise<T>): Promise<T> {
-    if (!this.ready || !this.breaker.admits()) throw new CacheError('redis_unavailable', 'redis is away');
+    if (!this.admits()) throw new CacheError('redis_unavailable', 'redis is away');
     try {
       const value = await work(this.client);
-      this.breaker.succeeded();
-      this.timeouts = 0;
+      this.succeeded();
       return value;
     } catch (error) {
-      if (isRefusal(error)) {
-        // It answered: it is full, or a replica. Other commands may well succeed.
-        this.breaker.succeeded();
-        throw error;
-      }
-      this.breaker.failed();
-      this.countTimeout(error);
+      this.failed(error);
       throw error;
     }
   }

@@ -34,6 +34,11 @@ export class Owed {
   private turns = 0;
   private dueCount = 0;
 
+  /** Nothing stands, so nothing is covered. */
+  get isEmpty(): boolean {
+    return this.debts.size === 0;
+  }
+
   /** How many are due. */
   get size(): number {
     return this.dueCount;

@@ -1,10 +1,14 @@
+import { Redis } from 'ioredis';
 import type { CacheCore } from '../core.js';
+import type { Logger } from '../logger.js';
 import { InvalidationBus, keepSubscribed } from './bus.js';
-import { makeClient } from './client.js';
+import { makeClient, type RedisClient } from './client.js';
 import type { RedisConnectionOptions } from './connection.js';
 import { FillWaiters } from './fill-waiters.js';
 import { RedisKeys } from './keys.js';
-import { Link } from './link.js';
+import { laneServerOf } from './lane-server.js';
+import { Link, reasonOf } from './link.js';
+import { ReadLane } from './read-lane.js';
 import { RedisTier } from './redis-tier.js';
 import type { SharedTier } from './shared-tier.js';
 
@@ -26,7 +30,7 @@ export interface RedisPartsOptions {
 /** How often invalidations that are owed are tried again. */
 const payEveryMs = 1_000;
 
-/** Opens the two connections of an instance (one for commands, one that listens) and builds the tier on them. */
+/** Opens the connections of an instance (one for commands, one that listens, one for reads) and builds the tier on them. */
 export async function connectRedis(
   connection: RedisConnectionOptions,
   core: CacheCore,
@@ -39,17 +43,19 @@ export async function connectRedis(
   const keys = new RedisKeys(namespace, classes);
   const waiters = new FillWaiters(clock);
   let pay = (): void => undefined;
+  const lane = 'cluster' in connection ? undefined : new ReadLane({ commandTimeoutMs, clock, logger });
+  const follow = lane && followLane(commands, lane, logger);
   const link = new Link(commands, {
     commandTimeoutMs,
     clock,
     logger,
     onState(state) {
+      follow?.(state);
       options.onState(state);
       if (state === 'ready') pay();
     },
   });
-  const onCluster = 'cluster' in connection;
-  const tier = new RedisTier({ link, keys, classes, waiters, logger, commandTimeoutMs, loadLeaseMs, onCluster });
+  const tier = new RedisTier({ link, keys, classes, waiters, logger, commandTimeoutMs, loadLeaseMs, lane });
   pay = () => void tier.payAll();
   const bus = options.announce
     ? new InvalidationBus({
@@ -82,8 +88,26 @@ export async function connectRedis(
       bus?.close();
       waiters.wakeAll();
       listener.disconnect(false);
+      follow?.('away');
       await link.close();
     },
+  };
+}
+
+/** Opens the read lane whenever the command connection comes up, to the server that this one has reached, and closes it with it. */
+function followLane(commands: RedisClient, lane: ReadLane, logger: Logger): (state: 'ready' | 'away') => void {
+  let states = 0;
+  return (state) => {
+    const current = (states += 1);
+    lane.close();
+    if (state === 'away' || !(commands instanceof Redis)) return;
+    laneServerOf(commands).then(
+      (server) => {
+        if (server && current === states) lane.open(server);
+      },
+      // Reads go over the command connection then.
+      (error: unknown) => logger.debug({ reason: reasonOf(error) }, 'the redis server did not tell who it is'),
+    );
   };
 }
 

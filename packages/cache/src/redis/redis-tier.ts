@@ -2,15 +2,15 @@ import { randomBytes } from 'node:crypto';
 import type { KeyClasses } from '../key-class.js';
 import { globMatcher } from '../glob.js';
 import type { Logger } from '../logger.js';
-import { decodeEnvelope, encodeEnvelope, encodeRest, type Envelope } from './envelope.js';
+import { decodeEnvelope, encodeEnvelope, encodeRest } from './envelope.js';
 import type { FillWaiters } from './fill-waiters.js';
 import type { RedisKeys } from './keys.js';
-import { type KeyNames } from './keys.js';
 import { reasonOf, type Link } from './link.js';
 import { Owed, type Debt } from './owed.js';
-import { ReadBatch } from './read-batch.js';
+import type { ReadLane } from './read-lane.js';
 import { scanNames } from './scan.js';
 import { Scripts } from './scripts.js';
+import { SharedReads } from './shared-reads.js';
 import type { FillClaim, SharedFill, SharedHit, SharedRead, SharedTier } from './shared-tier.js';
 
 export interface RedisTierOptions {
@@ -21,11 +21,11 @@ export interface RedisTierOptions {
   readonly logger: Logger;
   readonly commandTimeoutMs: number;
   readonly loadLeaseMs: number;
-  readonly onCluster: boolean;
+  /** Where reads travel; absent on a cluster. */
+  readonly lane: ReadLane | undefined;
 }
 
 const away = { kind: 'away' } as const;
-const miss = { kind: 'miss' } as const;
 /** A fence outlives any sane load; a fill after it is refused, which only costs the fill. */
 const fenceTtlMs = 120_000;
 /** Members that one script removes: some 0.4 ms, for which every other client waits. */
@@ -39,11 +39,11 @@ const sweepStep = 250;
 export class RedisTier implements SharedTier {
   private readonly scripts = new Scripts();
   private readonly owed = new Owed();
-  private readonly batch: ReadBatch;
+  private readonly reads: SharedReads;
   private paying = false;
 
   constructor(private readonly options: RedisTierOptions) {
-    this.batch = new ReadBatch(options.link.client, options.onCluster);
+    this.reads = new SharedReads({ ...options, owed: this.owed });
   }
 
   isHealthy(): boolean {
@@ -55,16 +55,8 @@ export class RedisTier implements SharedTier {
     return this.owed.size;
   }
 
-  async read(key: string, tags: readonly string[] | undefined): Promise<SharedRead> {
-    const groups = this.options.classes.groupsOf(key);
-    if (this.owed.covers(key, groups, tags ?? [])) return away;
-    const names = this.options.keys.of(key);
-    try {
-      return await this.options.link.run(() => this.readValid(key, names, tags ?? []));
-    } catch (error) {
-      this.note(key, error);
-      return away;
-    }
+  read(key: string, tags: readonly string[] | undefined): Promise<SharedRead> {
+    return this.reads.read(key, tags);
   }
 
   async claim(key: string, tags: readonly string[], force: boolean): Promise<SharedHit | FillClaim | typeof away> {
@@ -92,7 +84,7 @@ export class RedisTier implements SharedTier {
           leaseMs,
         };
         if (force || !entry) return claim;
-        const hit = await this.accept(entry, claim.stamps, tags, tagStamps);
+        const hit = await this.reads.accept(key, entry, claim.stamps, tags, tagStamps);
         if (hit.kind !== 'hit' || hit.freshForMs <= 0) return claim;
         if (claim.leader) void this.release(claim);
         return hit;
@@ -116,6 +108,7 @@ export class RedisTier implements SharedTier {
         const args = [claim.fence, claim.leaseToken, claim.stamps, rest, px, version, deadline, filled, claim.key];
         const done = await this.scripts.run(client, 'fill', keys, args);
         if (done === 1) this.countersOf(claim.key).sets += 1;
+        if (done === 1) this.reads.noteTags(claim.key, claim.tags);
         return done === 1 ? 'stored' : 'fenced';
       });
     } catch (error) {
@@ -151,6 +144,7 @@ export class RedisTier implements SharedTier {
       });
       if (done !== 1) throw new Error('the set came too late');
       standing.settle();
+      this.reads.noteTags(key, tags);
       this.countersOf(key).sets += 1;
       return true;
     } catch (error) {
@@ -287,48 +281,6 @@ export class RedisTier implements SharedTier {
     return removed;
   }
 
-  private async readValid(key: string, names: KeyNames, tags: readonly string[]): Promise<SharedRead> {
-    const tagNames = this.options.onCluster ? [] : tags.map((tag) => this.options.keys.ofTag(tag));
-    const values = await this.batch.read([names.entry, ...names.generations, ...tagNames]);
-    const entry = values[0];
-    if (!entry) {
-      this.countersOf(key).misses += 1;
-      return miss;
-    }
-    const split = 1 + names.generations.length;
-    const stamps = values.slice(1, split).map(textOf).join(',');
-    const tagStamps = tagNames.length > 0 ? values.slice(split).map(textOf).join(',') : undefined;
-    const read = await this.accept(entry, stamps, tags, tagStamps);
-    if (read.kind !== 'hit') this.countersOf(key).misses += 1;
-    return read;
-  }
-
-  /** Whether the value is whole and its generations are the present ones. */
-  private async accept(
-    raw: Buffer,
-    stamps: string,
-    tags: readonly string[],
-    tagStamps: string | undefined,
-  ): Promise<SharedHit | typeof miss> {
-    const envelope = decodeEnvelope(raw);
-    const serverNowMs = this.options.link.serverNowMs();
-    if (!envelope || serverNowMs === undefined || envelope.generations !== stamps) return miss;
-    if (envelope.tags.length > 0) {
-      if (this.owed.covers('', [], envelope.tags)) return miss;
-      const known = tagStamps !== undefined && sameNames(tags, envelope.tags);
-      const present = known ? tagStamps : await this.readTagStamps(envelope.tags);
-      if (present !== envelope.tagGenerations) return miss;
-    }
-    return hitFrom(envelope, serverNowMs);
-  }
-
-  private async readTagStamps(tags: readonly string[]): Promise<string> {
-    const names = tags.map((tag) => this.options.keys.ofTag(tag));
-    if (!this.options.onCluster) return (await this.batch.read(names)).map(textOf).join(',');
-    const values = await Promise.all(names.map((name) => this.options.link.client.getBuffer(name)));
-    return values.map(textOf).join(',');
-  }
-
   private async stampTags(tags: readonly string[], keepMs: number): Promise<string> {
     if (tags.length === 0) return '';
     const { client } = this.options.link;
@@ -368,21 +320,6 @@ export class RedisTier implements SharedTier {
     this.countersOf(key).errors += 1;
     this.options.logger.debug({ reason: reasonOf(error) }, 'a redis command failed');
   }
-}
-
-function hitFrom(envelope: Envelope, serverNowMs: number): SharedHit {
-  return {
-    kind: 'hit',
-    stored: envelope.stored,
-    version: envelope.version,
-    tags: envelope.tags,
-    freshForMs: envelope.freshUntilMs - serverNowMs,
-    ageMs: Math.max(0, serverNowMs - envelope.storedAtMs),
-  };
-}
-
-function sameNames(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((name, at) => name === other[at]);
 }
 
 function textOf(value: Buffer | null): string {
