@@ -1,5 +1,10 @@
 import { systemClock, type CacheService } from '@dunlin/cache';
-import { currentRequest, PerformanceMonitoringService, PostgresMonitoringStore } from '@dunlin/monitoring';
+import {
+  currentRequest,
+  PerformanceMonitoringService,
+  PostgresMonitoringStore,
+  type OtlpLogBuffer,
+} from '@dunlin/monitoring';
 import { requestTracking } from '@dunlin/monitoring/fastify';
 import { Database } from '@dunlin/postgres';
 import type { FastifyInstance } from 'fastify';
@@ -26,6 +31,7 @@ import { alertChannels } from './observing/alert-channels.js';
 import { cacheSource, recordCacheCall } from './observing/cache-source.js';
 import { databaseSource } from './observing/database-source.js';
 import { deploymentName, tellDeployment } from './observing/deployment.js';
+import { logBuffer, startExport } from './observing/export.js';
 import { moneyObjective } from './observing/money-objective.js';
 import { DatabaseCare } from './queries/database-care.js';
 import { QueryOptimizationService } from './queries/query-optimization-service.js';
@@ -70,8 +76,10 @@ const leasePatienceMs = 2_000;
 export async function buildApp({
   config,
   databaseUrl,
-  logger = createLogger(config.logLevel),
+  logger: given,
 }: AppOptions): Promise<App> {
+  const logs = logBuffer(config.otlp);
+  const logger = given ?? createLogger(config.logLevel, logs);
   const lifecycle = new Lifecycle((part, error) => logger.error({ err: error, part }, 'A part could not be closed'));
   try {
     const database = await openDatabase(config, databaseUrl, logger, lifecycle);
@@ -80,6 +88,7 @@ export async function buildApp({
     const money = openMoney(config, database, access.keyring, cacheService, logger, lifecycle);
     const queries = openQueries(config, database, money.ledger, lifecycle);
     const monitor = await openMonitor(config, database, cacheService, queries.care, logger, lifecycle);
+    openExport(config, monitor, logs, lifecycle);
     const services = { ...access, ...money, ...queries, config, database, cacheService, monitor };
     const http = await openDoors(services, logger, lifecycle);
     return {
@@ -223,6 +232,18 @@ async function openMonitor(
   await monitor.startMonitoring();
   await tellDeployment(monitor, deploymentName(config.deployId), logger);
   return monitor;
+}
+
+/** What it costs and does, told elsewhere too when that is wanted. */
+function openExport(
+  config: Config,
+  monitor: PerformanceMonitoringService,
+  logs: OtlpLogBuffer | undefined,
+  lifecycle: Lifecycle,
+): void {
+  if (config.otlp === undefined) return;
+  const exporter = startExport(config.otlp, monitor, logs);
+  lifecycle.onClose('export', () => exporter.stop());
 }
 
 /** The doors, and the cache warm behind them. */

@@ -1,12 +1,12 @@
 import { logFields } from '@dunlin/monitoring';
-import { pino, type Logger } from 'pino';
+import { pino, type Logger, type LoggerOptions, type StreamEntry } from 'pino';
 
 /**
  * Structured logs: one JSON object a line on standard output, each with the correlation and trace id of the request that it belongs
- * to. What could carry a secret is taken out here as well, whatever a caller passes.
+ * to. What could carry a secret is taken out here as well, whatever a caller passes. `beside` gets each line too.
  */
-export function createLogger(level: string): Logger {
-  return pino({
+export function createLogger(level: string, beside?: StreamEntry['stream']): Logger {
+  const options: LoggerOptions = {
     level,
     base: { service: 'dunlin-wallet' },
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -28,5 +28,15 @@ export function createLogger(level: string): Logger {
       ],
       censor: '(hidden)',
     },
-  });
+  };
+  if (beside === undefined) return pino(options);
+  // The logger's own level decides; multistream's would be `info`.
+  const every = { level: 'trace' } as const;
+  return pino(
+    options,
+    pino.multistream([
+      { ...every, stream: pino.destination(1) },
+      { ...every, stream: beside },
+    ]),
+  );
 }

@@ -68,4 +68,7 @@ export { signWebhook, webhookChannel, type WebhookOptions } from './alerts/chann
 export { slackChannel } from './alerts/channels/slack-channel.js';
 export { alertmanagerChannel, type AlertmanagerOptions } from './alerts/channels/alertmanager-channel.js';
 export { smtpChannel, type SmtpOptions } from './alerts/channels/smtp-channel.js';
-export { OtlpExporter, type OtlpExporterOptions, type OtlpStatus } from './exporters/otlp-exporter.js';
+export { OtlpExporter, type OtlpExporterOptions } from './exporters/otlp-exporter.js';
+export type { OtlpSignalStatus, OtlpStatus } from './exporters/otlp-lane.js';
+export { OtlpLogBuffer } from './exporters/otlp-logs.js';
+export type { OtlpProtocol, OtlpSignal } from './exporters/otlp-transport.js';

@@ -21,7 +21,9 @@ import { Periodic } from './periodic.js';
 import { buildReport } from './reports/report.js';
 import type { PerformanceReport } from './reports/finding.js';
 import type { QueryObservation } from './sources/database-source.js';
-import { currentRequest, type RequestRecord } from './tracing/request-record.js';
+import { currentRequest, MAX_SPANS, type RequestRecord } from './tracing/request-record.js';
+import type { OtlpStatus } from './exporters/otlp-lane.js';
+import { SelfFigures } from './self-figures.js';
 import { TraceStore } from './tracing/trace-store.js';
 
 /** One request as `recordRequest` takes it, when no tracking plugin of this package does. */
@@ -55,6 +57,8 @@ const SAMPLE_MS = 1_000;
 export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents> {
   readonly figures: Figures;
   readonly traces: TraceStore;
+  /** What the monitor itself costs and loses. */
+  readonly self = new SelfFigures();
   readonly options: Readonly<ResolvedOptions>;
   readonly #desk: AlertDesk;
   readonly #health: HealthProbe;
@@ -66,6 +70,7 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
   #stopQueries: (() => void) | undefined;
   #slowQueryMs: number | undefined;
   readonly #traceListeners = new Set<(record: RequestRecord) => void>();
+  readonly #exports = new Set<() => OtlpStatus>();
 
   constructor(options: MonitoringOptions = {}) {
     super();
@@ -125,6 +130,7 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
   /** Counts one request of an endpoint. */
   recordRequest(request: RecordedRequest): void {
     const { method, route, statusCode, durationMs } = request;
+    if (!(durationMs >= 0 && durationMs < Infinity)) this.self.rejectedObservations += 1;
     const slow = durationMs >= this.options.slowRequestMs;
     const { aborted = false, thrown = false, streaming = false, bytesOut = 0 } = request;
     const observation = { durationMs, statusCode, aborted, thrown, streaming, slow, bytesOut };
@@ -137,6 +143,8 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
     record.slow = slow;
     this.figures.requests.record(record.method, record.route, record, record.startedMs + record.durationMs);
     this.traces.keep(record, slow);
+    if (record.queryCount > MAX_SPANS) this.self.droppedSpans += record.queryCount - MAX_SPANS;
+    if (record.cacheCallCount > MAX_SPANS) this.self.droppedSpans += record.cacheCallCount - MAX_SPANS;
     if (this.#traceListeners.size > 0) for (const listener of this.#traceListeners) listener(record);
     if (slow) this.#logSlow(record);
   }
@@ -150,6 +158,7 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
   /** Counts one statement. Called for every statement of `options.database`; call it yourself for others. */
   recordQuery(observation: QueryObservation): void {
     const { clock } = this.options;
+    if (!(observation.durationMs >= 0 && observation.durationMs < Infinity)) this.self.rejectedObservations += 1;
     const nowMs = clock.monotonicMs();
     this.figures.queries.record(observation, this.getThresholds().slowQueryMs, nowMs, clock.wallMs());
     const request = currentRequest();
@@ -255,6 +264,17 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
     return this.#desk.shared.state.changes;
   }
 
+  /** An exporter shows what becomes of its data, for the metrics; the returned function ends that. */
+  showExport(status: () => OtlpStatus): () => void {
+    this.#exports.add(status);
+    return () => void this.#exports.delete(status);
+  }
+
+  /** What became of what was exported, for each exporter that runs. */
+  getExports(): OtlpStatus[] {
+    return [...this.#exports].map((status) => status());
+  }
+
   getChannels(): ChannelStatus[] {
     return this.#desk.notifier.status();
   }
@@ -283,7 +303,7 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
 
   async #sample(): Promise<void> {
     try {
-      this.figures.sample();
+      this.self.measure('sample', () => this.figures.sample());
     } catch (error) {
       this.options.logger.error({ error: String(error) }, 'a sample could not be taken');
     }

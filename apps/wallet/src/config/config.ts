@@ -3,6 +3,7 @@ import { readAlerts, type AlertConfig } from './alert-config.js';
 import { ConfigError } from './config-error.js';
 import { readDatabase, type DatabaseConfig } from './database-config.js';
 import { Environment, type EnvironmentVariables } from './environment.js';
+import { readOtlp, type OtlpConfig } from './otlp-config.js';
 import { readRedis, type RedisConfig } from './redis-config.js';
 import { readTokenConfig, type TokenConfig } from './token-config.js';
 import { refuseUnknownVariables } from './unknown-variables.js';
@@ -65,6 +66,7 @@ export interface Config {
   /** Of the calls that move money, in percent that must not fail. */
   readonly moneyObjectivePercent: number;
   readonly alerts: AlertConfig;
+  readonly otlp: OtlpConfig | undefined;
   /** What the operators call the deployment that this process belongs to. */
   readonly deployId: string | undefined;
 }
@@ -137,6 +139,25 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
         60,
       windowSeconds: environment.integer('RATE_LIMIT_WINDOW_SECONDS', { ...seconds, max: 86_400 }) ?? 60,
     },
+    ...readMonitoring(environment),
+  };
+}
+
+/** What is measured, when somebody is told, and where figures go. */
+function readMonitoring(
+  environment: Environment,
+): Pick<
+  Config,
+  | 'metricsToken'
+  | 'healthCheckIntervalMs'
+  | 'slowRequestMs'
+  | 'thresholds'
+  | 'moneyObjectivePercent'
+  | 'alerts'
+  | 'otlp'
+  | 'deployId'
+> {
+  return {
     metricsToken: environment.secret('METRICS_TOKEN', {
       accept: (value) => /^[!-~]{16,}$/.test(value),
       described: 'at least 16 visible ASCII characters',
@@ -148,6 +169,7 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
     moneyObjectivePercent:
       environment.number('PERF_MONEY_SLO_PERCENT', { min: 95, max: 99.999, unit: 'percent' }) ?? 99.9,
     alerts: readAlerts(environment),
+    otlp: readOtlp(environment),
     deployId: environment.text('DEPLOY_ID', {
       pattern: /^[\w.:@/+-]{1,100}$/,
       described: '1 to 100 letters, digits and . : @ / + - _',

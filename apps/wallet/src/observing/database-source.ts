@@ -21,7 +21,11 @@ export function databaseSource(database: Database, care: DatabaseCare): Database
     poolStatus: () => database.poolStatus(),
     isHealthy: () => care.isReachable(),
     slowQueries: (limit) => care.slowQueries(limit).map(withoutAbsent),
-    queryDetail: (fingerprint) => care.queryDetail(fingerprint),
+    async queryDetail(fingerprint) {
+      // Whoever opens a statement wants its plan, also when it was never slow.
+      await care.planOf(fingerprint);
+      return care.queryDetail(fingerprint);
+    },
     planOf: (fingerprint) => care.planOf(fingerprint),
     async analyze() {
       const { totalQueries, averageTimeMs, slowQueries, recommendations, ...rest } = await care.analyze();

@@ -1,24 +1,43 @@
-/** The parts of OTLP's JSON encoding that metrics and spans share: 64-bit numbers are strings, attributes a list. */
+/** The parts of OTLP's JSON encoding that all signals share: 64-bit numbers are strings, attributes a list. */
 export type AttributeValue =
-  { stringValue: string } | { intValue: string } | { doubleValue: number } | { boolValue: boolean };
+  | { stringValue: string }
+  | { intValue: string }
+  | { doubleValue: number }
+  | { boolValue: boolean }
+  | { arrayValue: { values: AttributeValue[] } }
+  | { kvlistValue: { values: Attribute[] } };
 export interface Attribute {
   key: string;
   value: AttributeValue;
 }
 
-export function attributes(fields: Record<string, string | number | boolean | undefined>): Attribute[] {
+/** Deeper than this a structure is told as text. */
+const MAX_DEPTH = 4;
+
+export function attributes(fields: Readonly<Record<string, unknown>>, depth = 0): Attribute[] {
   const list: Attribute[] = [];
   for (const [key, field] of Object.entries(fields)) {
-    if (field === undefined) continue;
-    list.push({ key, value: attributeValue(field) });
+    if (field === undefined || field === null) continue;
+    list.push({ key, value: attributeValue(field, depth) });
   }
   return list;
 }
 
-function attributeValue(field: string | number | boolean): AttributeValue {
-  if (typeof field === 'string') return { stringValue: field };
-  if (typeof field === 'boolean') return { boolValue: field };
-  return Number.isInteger(field) ? { intValue: String(field) } : { doubleValue: field };
+function attributeValue(field: unknown, depth: number): AttributeValue {
+  switch (typeof field) {
+    case 'string':
+      return { stringValue: field };
+    case 'boolean':
+      return { boolValue: field };
+    case 'number':
+      return Number.isSafeInteger(field) ? { intValue: String(field) } : { doubleValue: field };
+    case 'object':
+      if (field === null || depth >= MAX_DEPTH) return { stringValue: JSON.stringify(field) };
+      if (Array.isArray(field)) return { arrayValue: { values: field.map((one) => attributeValue(one, depth + 1)) } };
+      return { kvlistValue: { values: attributes(field as Record<string, unknown>, depth + 1) } };
+    default:
+      return { stringValue: String(field) };
+  }
 }
 
 /** Milliseconds since 1970 as the nanoseconds that OTLP wants, exact to the microsecond. */
@@ -30,8 +49,8 @@ export interface Resource {
   attributes: Attribute[];
 }
 
-export function resourceOf(serviceName: string, instanceId: string): Resource {
-  return { attributes: attributes({ 'service.name': serviceName, 'service.instance.id': instanceId }) };
+export function resourceOf(fields: Readonly<Record<string, string>>): Resource {
+  return { attributes: attributes(fields) };
 }
 
 export const SCOPE = Object.freeze({ name: '@dunlin/monitoring' });

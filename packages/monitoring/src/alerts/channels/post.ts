@@ -1,4 +1,5 @@
 import { ChannelDeliveryError } from '../../errors.js';
+import { outgoing } from '../../outgoing.js';
 
 /** Statuses with which a server asks to be tried again, beside all 5xx. */
 const TRY_AGAIN = new Set([408, 425, 429]);
@@ -13,11 +14,7 @@ export async function post(
   headers: Record<string, string>,
   signal: AbortSignal,
 ): Promise<void> {
-  const target = new URL(url);
-  // fetch refuses an address with a name and a password in it, so they travel where they belong.
-  const basic = target.username === '' ? {} : { authorization: basicAuthorization(target) };
-  target.username = '';
-  target.password = '';
+  const { target, headers: basic } = outgoing(url);
   let response: Response;
   try {
     response = await fetch(target, {
@@ -37,11 +34,6 @@ export async function post(
   if (response.ok) return;
   const permanent = response.status < 500 && !TRY_AGAIN.has(response.status);
   throw new ChannelDeliveryError(`the receiver answered ${response.status}`, { permanent });
-}
-
-function basicAuthorization(url: URL): string {
-  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
-  return `Basic ${Buffer.from(pair).toString('base64')}`;
 }
 
 /** Checks an address once, when the channel is made; the error names the option, not the address. */
