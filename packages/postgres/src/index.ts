@@ -18,6 +18,7 @@ export type { SlowQuery } from './queries/slow-query.js';
 export type { RequestFinding } from './queries/request-watch.js';
 export { PlanCapture } from './queries/plan-capture.js';
 export { explain, type PlanNode, type PlanOutcome } from './queries/plan.js';
+export type { PlanTree } from './queries/plan-tree.js';
 export {
   SlowQueryHistory,
   slowQueryHistoryDown,

@@ -58,6 +58,7 @@ export function drawThresholds(plot: uPlot, thresholds: readonly { value: number
   const { ctx, bbox } = plot;
   ctx.save();
   ctx.strokeStyle = ctx.fillStyle = ink.of('threshold');
+  ctx.textAlign = 'left';
   ctx.font = `${10 * devicePixelRatio}px system-ui, sans-serif`;
   ctx.lineWidth = devicePixelRatio;
   ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);

@@ -141,7 +141,7 @@ function optionsFor(
     },
     scales: { x: { time: true }, y: { range: (_plot, _min, max) => scaleOf(latest.current, max) } },
     axes: [
-      { ...axis, size: 28, font: ink.font() },
+      { ...axis, size: 28, font: ink.font(), space: 70, values: (_plot, ticks) => axisTimes(ticks) },
       {
         ...axis,
         size: 58,
@@ -167,6 +167,18 @@ function optionsFor(
       setSelect: [(plot) => select(plot)],
     },
   };
+}
+
+/** Times of day, with the day where it begins and where a step is longer than one. */
+function axisTimes(ticks: number[]): string[] {
+  const step = ticks.length > 1 ? ticks[1]! - ticks[0]! : 0;
+  return ticks.map((tick, i) => {
+    const date = new Date(tick * 1000);
+    const newDay = i > 0 && date.getDate() !== new Date(ticks[i - 1]! * 1000).getDate();
+    if (step >= 86_400 || newDay) return date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
+    const seconds = step > 0 && step < 60 ? ({ second: '2-digit' } as const) : {};
+    return date.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', ...seconds });
+  });
 }
 
 function select(plot: uPlot): void {

@@ -23,22 +23,43 @@ export const gaps = signal<{ from: number; to: number }[]>([]);
 /** The newest step of the charts, as the server sends it. */
 export const newestPoint = signal<SeriesPoint | undefined>(undefined);
 
+/** A tab that nobody looks at gives its connection back after this time: a browser has six for a host, and each tab takes one. */
+const HIDDEN_MS = 30_000;
+
+const watched = signal(true);
 let lastEventAt = 0;
+
+function followVisibility(): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const changed = (): void => {
+    clearTimeout(timer);
+    if (document.visibilityState === 'visible') watched.value = true;
+    else timer = setTimeout(() => (watched.value = false), HIDDEN_MS);
+  };
+  document.addEventListener('visibilitychange', changed);
+  changed();
+  return () => {
+    clearTimeout(timer);
+    document.removeEventListener('visibilitychange', changed);
+  };
+}
 
 /** Keeps a stream open while somebody is signed in; the returned function ends it for good. */
 export function startLive(): () => void {
   let current: AbortController | undefined;
+  const forget = followVisibility();
   const end = effect(() => {
     current?.abort();
     current = undefined;
     metrics.value = undefined;
     newestPoint.value = undefined;
-    if (session.value === undefined) return;
+    if (session.value === undefined || !watched.value) return;
     current = new AbortController();
     void follow(scope.value, current.signal);
   });
   return () => {
     end();
+    forget();
     current?.abort();
   };
 }

@@ -228,13 +228,25 @@ function Charts() {
 
 const KINDS: Record<string, string> = { deployment: 'Deployment', threshold: 'Threshold', rule: 'Rule', mute: 'Mute' };
 
+/** A change of thresholds is kept as the patch that was sent. */
+function inWords(detail: string): string {
+  if (!detail.startsWith('{')) return detail;
+  const patch = Object.entries(JSON.parse(detail) as Record<string, number | null>);
+  return patch
+    .map(
+      ([name, value]) =>
+        `${name.replace(/([A-Z])/g, ' $1').toLowerCase()} ${value === null ? 'back to the configured value' : number(value)}`,
+    )
+    .join(', ');
+}
+
 /** What the charts mark with letters, in words. */
 function Timeline() {
   const rows = [
     ...marks.value.map((mark) => ({
       at: mark.at,
       letter: mark.kind === 'deployment' ? 'D' : 'E',
-      text: `${KINDS[mark.kind] ?? mark.kind}: ${mark.detail}`,
+      text: `${KINDS[mark.kind] ?? mark.kind}: ${inWords(mark.detail)}`,
     })),
     ...gaps.value.map((gap) => ({
       at: new Date(gap.from).toISOString(),

@@ -87,7 +87,7 @@ function ThresholdField({ name, title, unit, value, advice, onSaved }: FieldProp
         <button type="submit" disabled={draft === undefined || draft === '' || Number(draft) === value}>
           Save
         </button>
-        <Action class="link" act={() => save(null)} label={`Take ${title} back to the configured value`}>
+        <Action class="link" act={() => save(null)} label={`Reset ${title} to the configured value`}>
           Reset
         </Action>
       </div>

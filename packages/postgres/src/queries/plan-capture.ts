@@ -2,6 +2,7 @@ import { Database } from '../database.js';
 import { sqlFile } from '../sql-file.js';
 import { Deque } from '../pool/deque.js';
 import { explain } from './plan.js';
+import { planTree } from './plan-tree.js';
 import { planInWords } from './plan-words.js';
 import type { StatementRecord } from './statement-record.js';
 
@@ -97,6 +98,7 @@ export class PlanCapture {
       const surroundings = await readSurroundings(this.#database);
       const { count } = record.durationMs;
       const observedRows = count === 0 ? undefined : record.rows / count;
+      record.planTree = planTree(outcome.plan);
       record.plan = planInWords(outcome.plan, { ...surroundings, observedRows }).join(' ');
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

@@ -1,3 +1,4 @@
+import type { PlanTree } from './plan-tree.js';
 import { LogSketch } from './log-sketch.js';
 import type { Fingerprint } from './fingerprint.js';
 
@@ -17,8 +18,9 @@ export class StatementRecord {
   errors = 0;
   slow = 0;
   lastEndpoint: string | undefined;
-  /** The plan in words, once one was captured. */
+  /** The plan in words, once one was captured, and to be drawn. */
   plan: string | undefined;
+  planTree: PlanTree | undefined;
 
   constructor(shape: Fingerprint, name: string | undefined, sampleText: string | undefined) {
     this.fingerprint = shape.id;
@@ -47,6 +49,8 @@ export interface StatementStatistics {
   readonly lastEndpoint: string | undefined;
   /** The plan in words, where one was captured because an execution was slow. */
   readonly plan: string | undefined;
+  /** The same plan to be drawn. */
+  readonly planTree: PlanTree | undefined;
 }
 
 export function statisticsOf(record: StatementRecord): StatementStatistics {
@@ -68,5 +72,6 @@ export function statisticsOf(record: StatementRecord): StatementStatistics {
     averageWaitMs: sketch.count === 0 ? 0 : record.waitSumMs / sketch.count,
     lastEndpoint: record.lastEndpoint,
     plan: record.plan,
+    planTree: record.planTree,
   };
 }
