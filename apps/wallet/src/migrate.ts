@@ -52,7 +52,7 @@ const undefinedTable = '42P01';
  * Any number of instances may call this at once: one works, the others wait, at most `waitMs` (`MigrationLockTimeout`).
  */
 export async function migrate(databaseUrl: string, options: MigrateOptions = {}): Promise<string[]> {
-  const directory = options.directory ?? fileURLToPath(new URL('../migrations', import.meta.url));
+  const directory = options.directory ?? ownDirectory();
   const client = new pg.Client({ connectionString: databaseUrl, application_name: 'dunlin-migrate' });
   // A connection that breaks between two queries emits 'error'; the next query rejects, and that is where it is reported.
   client.on('error', () => {});
@@ -69,6 +69,22 @@ export async function migrate(databaseUrl: string, options: MigrateOptions = {})
     await client.end();
   }
 }
+
+/** Every migration that this version or the database knows, in order, and whether it is applied. Changes nothing. */
+export async function appliedMigrations(databaseUrl: string): Promise<{ name: string; applied: boolean }[]> {
+  const client = new pg.Client({ connectionString: databaseUrl, application_name: 'dunlin-migrate' });
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    const applied = new Set(await appliedNames(client));
+    const known = await migrationNames(ownDirectory());
+    return [...new Set([...known, ...applied])].sort().map((name) => ({ name, applied: applied.has(name) }));
+  } finally {
+    await client.end();
+  }
+}
+
+const ownDirectory = (): string => fileURLToPath(new URL('../migrations', import.meta.url));
 
 /** The names in the folder, without suffix, in the order in which they run. Compiled output also holds declarations and maps. */
 async function migrationNames(directory: string): Promise<string[]> {
