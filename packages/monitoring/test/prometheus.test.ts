@@ -1,7 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { listenerChannel, PerformanceMonitoringService, prometheusText } from '../src/index.js';
+import { prefersOpenMetrics } from '../src/exporters/negotiation.js';
+import {
+  listenerChannel,
+  OtlpExporter,
+  PerformanceMonitoringService,
+  prometheusText,
+  RequestRecord,
+} from '../src/index.js';
 
 function monitorWithTraffic(): PerformanceMonitoringService {
   const monitor = new PerformanceMonitoringService({
@@ -18,11 +25,18 @@ function monitorWithTraffic(): PerformanceMonitoringService {
   for (let i = 0; i < 50; i += 1)
     monitor.recordRequest({ method: 'GET', route: '/a"b\\c\nd', statusCode: i % 10 === 0 ? 500 : 200, durationMs: i });
   monitor.recordQuery({ fingerprint: 'f', durationMs: 3 });
+  const { endpoint, status } = {
+    endpoint: 'http://127.0.0.1:1',
+    status: { exported: 1, dropped: 2, failedExports: 3 },
+  };
+  expect(Object.keys(new OtlpExporter({ monitor, endpoint }).status())).toEqual(['traces', 'metrics', 'logs']);
+  monitor.showExport(() => ({ traces: status, metrics: status, logs: status }));
   return monitor;
 }
 
 const NAME = /^[a-z][a-z0-9_]*$/;
-const SAMPLE = /^([a-z][a-z0-9_]*)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (-?[0-9.e+-]+)$/;
+const SAMPLE =
+  /^([a-z][a-z0-9_]*)(?:\{((?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (-?[0-9.e+-]+)(?: # \{trace_id="[0-9a-f]{32}",span_id="[0-9a-f]{16}"\} [0-9.e+-]+ [0-9.]+)?$/;
 
 describe.each([false, true])('the exposition (OpenMetrics: %s)', (openMetrics) => {
   const lines = prometheusText(monitorWithTraffic(), openMetrics).trimEnd().split('\n');
@@ -60,6 +74,74 @@ describe.each([false, true])('the exposition (OpenMetrics: %s)', (openMetrics) =
     expect(of('count')).toEqual([50]);
     expect(of('sum')[0]).toBeCloseTo(1225 / 1000, 9);
   });
+});
+
+describe('exemplars', () => {
+  function requestOf(monitor: PerformanceMonitoringService, durationMs: number): RequestRecord {
+    const { clock } = monitor.options;
+    const record = new RequestRecord('GET', `c-${durationMs}`, undefined, clock.monotonicMs(), clock.wallMs());
+    Object.assign(record, { route: '/pay', statusCode: 200, durationMs });
+    monitor.recordTrace(record);
+    return record;
+  }
+
+  it('stand on the bucket that counts the request, in OpenMetrics only', () => {
+    const monitor = new PerformanceMonitoringService();
+    requestOf(monitor, 100);
+    const newest = requestOf(monitor, 101);
+    const fastest = requestOf(monitor, 0.01);
+    const slowest = requestOf(monitor, 70_000);
+    const aborted = new RequestRecord('GET', 'gone', undefined, 0, Date.now());
+    Object.assign(aborted, { route: '/pay', durationMs: 5, aborted: true });
+    monitor.recordTrace(aborted);
+    expect(prometheusText(monitor, false)).not.toContain('trace_id');
+    const exemplars = prometheusText(monitor, true)
+      .split('\n')
+      .filter((line) => line.includes('# {'))
+      .map((line) => /le="([^"]+)"\} \d+ # \{trace_id="(\w+)",span_id="\w+"\} (\S+)/.exec(line)!.slice(1));
+    expect(exemplars).toEqual([
+      ['0.000125', fastest.traceId, '0.00001'],
+      ['0.128', newest.traceId, '0.101'],
+    ]);
+    expect(exemplars.flat()).not.toContain(slowest.traceId);
+  });
+
+  it.each([
+    [
+      'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1',
+      true,
+    ],
+    ['application/openmetrics-text; version="1.0.0"', true],
+    ['text/plain;q=0.9, application/openmetrics-text;q=0.5', false],
+    ['application/openmetrics-text;q=0', false],
+    ['application/openmetrics-text;version=2.0.0, text/plain;q=0.1', false],
+    ['application/openmetrics-text;q=nonsense', false],
+    ['*/*', false],
+    ['', false],
+    [undefined, false],
+  ])('are for those who ask for OpenMetrics: %s', (accept, wanted) => {
+    expect(prefersOpenMetrics(accept)).toBe(wanted);
+  });
+});
+
+it('the monitor tells what it costs and what it lost', () => {
+  const monitor = new PerformanceMonitoringService({ maxEndpoints: 1 });
+  const shown = (name: string) =>
+    Number(new RegExp(`^${name.replace(/[{}]/g, '\\$&')} (\\S+)$`, 'm').exec(prometheusText(monitor, false))?.[1]);
+  for (const durationMs of [1, Number.NaN, -1])
+    monitor.recordRequest({ method: 'GET', route: '/', statusCode: 200, durationMs });
+  monitor.recordQuery({ fingerprint: 'f', durationMs: Infinity });
+  const record = new RequestRecord('GET', 'c', undefined, 0, 0);
+  for (let i = 0; i < 70; i += 1)
+    record.addQuery({ fingerprint: 'f', query: 'q', startMs: 0, durationMs: 0, waitMs: 0, rows: 0, failed: false });
+  for (let i = 0; i < 65; i += 1)
+    record.addCacheCall({ operation: 'get', keyClass: 'c', outcome: 'hit', startMs: 0, durationMs: 0 });
+  record.route = '/beyond';
+  monitor.recordTrace(record);
+  expect(shown('dunlin_monitoring_dropped_total{kind="observations"}')).toBe(3);
+  expect(shown('dunlin_monitoring_dropped_total{kind="spans"}')).toBe(7);
+  expect(shown('dunlin_monitoring_overflowed_total{set="endpoints"}')).toBe(1);
+  expect(shown('dunlin_monitoring_busy_seconds_total{part="scrape"}')).toBeGreaterThan(0);
 });
 
 it('every metric stands in docs/metrics.md, and nothing else does', () => {

@@ -1,6 +1,9 @@
+import { SELF_PARTS } from '../self-figures.js';
+import { exemplarsByEndpoint, type BucketExemplars } from './exemplars.js';
 import { OCTAVE_COUNT, octaveUpperMs } from '../metrics/latency-sketch.js';
 import { REQUEST_COUNTERS, type RequestSeries } from '../metrics/request-series.js';
 import type { SlidingWindow } from '../metrics/sliding-window.js';
+import type { Trace } from '../tracing/trace-store.js';
 import type { PerformanceMonitoringService } from '../performance-monitoring-service.js';
 
 export const PROMETHEUS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
@@ -22,23 +25,28 @@ class Exposition {
     this.#lines.push(`# HELP ${shown} ${help}`, `# TYPE ${shown} ${type}`);
   }
 
-  sample(name: string, labels: Labels, value: number): void {
+  /** `exemplar` is a request that the sample counts; the classic text format has no place for one. */
+  sample(name: string, labels: Labels, value: number, exemplar?: Trace): void {
     const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`);
     this.#lines.push(
-      `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${Number.isFinite(value) ? value : 0}`,
+      `${name}${pairs.length === 0 ? '' : `{${pairs.join(',')}}`} ${Number.isFinite(value) ? value : 0}${exemplar === undefined ? '' : exemplarText(exemplar)}`,
     );
   }
 
   /** Octave bounds from 2⁻³ ms to 2¹⁶ ms: exact, since the sketch's buckets end there. */
-  histogram(name: string, labels: Labels, window: SlidingWindow): void {
+  histogram(name: string, labels: Labels, window: SlidingWindow, exemplars?: BucketExemplars): void {
     const octaves = window.lifetimeOctaves.slice();
     window.open.addOctaves(octaves);
     let cumulative = 0;
+    let below: Trace | undefined;
     for (let octave = 0; octave < OCTAVE_COUNT; octave += 1) {
       cumulative += octaves[octave]!;
       const upperMs = octaveUpperMs(octave);
+      const exemplar = octaves[octave]! > 0 ? exemplars?.get(octave) : undefined;
+      if (upperMs < 0.125) below = exemplar ?? below;
       if (upperMs < 0.125 || upperMs > 65_536) continue;
-      this.sample(`${name}_bucket`, { ...labels, le: String(upperMs / 1000) }, cumulative);
+      this.sample(`${name}_bucket`, { ...labels, le: String(upperMs / 1000) }, cumulative, exemplar ?? below);
+      below = undefined;
     }
     const count = window.lifetimeCount + window.open.count;
     this.sample(`${name}_bucket`, { ...labels, le: '+Inf' }, count);
@@ -51,30 +59,42 @@ class Exposition {
   }
 }
 
+/** OpenMetrics: after a `#` the labels, the value in the metric's unit, and when it was, in seconds. */
+function exemplarText({ traceId, spanId, durationMs, at }: Trace): string {
+  return ` # {trace_id="${traceId}",span_id="${spanId}"} ${durationMs / 1000} ${Date.parse(at) / 1000}`;
+}
+
 function escaped(text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 }
 
 /** The figures of this process as Prometheus scrapes them; every name stands in docs/metrics.md. */
 export function prometheusText(monitor: PerformanceMonitoringService, openMetrics: boolean): string {
-  const out = new Exposition(openMetrics);
-  requestFamilies(out, monitor);
-  processFamilies(out, monitor);
-  databaseFamilies(out, monitor);
-  cacheFamilies(out, monitor);
-  alertFamilies(out, monitor);
-  return out.text();
+  return monitor.self.measure('scrape', () => {
+    const out = new Exposition(openMetrics);
+    requestFamilies(out, monitor, openMetrics);
+    processFamilies(out, monitor);
+    databaseFamilies(out, monitor);
+    cacheFamilies(out, monitor);
+    alertFamilies(out, monitor);
+    selfFamilies(out, monitor);
+    return out.text();
+  });
 }
 
 function total(series: RequestSeries, counter: number): number {
   return series.window.lifetimeCounters[counter]! + series.window.openCounters[counter]!;
 }
 
-function requestFamilies(out: Exposition, monitor: PerformanceMonitoringService): void {
+function requestFamilies(out: Exposition, monitor: PerformanceMonitoringService, openMetrics: boolean): void {
   const endpoints = monitor.figures.requests.endpoints.all();
   const labels = (series: RequestSeries): Labels => ({ http_request_method: series.method, http_route: series.route });
   out.family('http_server_request_duration_seconds', 'histogram', 'Duration of answered requests.');
-  for (const series of endpoints) out.histogram('http_server_request_duration_seconds', labels(series), series.window);
+  const exemplars = openMetrics ? exemplarsByEndpoint(monitor.traces) : undefined;
+  for (const series of endpoints) {
+    const { method, route, window } = series;
+    out.histogram('http_server_request_duration_seconds', labels(series), window, exemplars?.(method, route));
+  }
   const counters = [
     ['dunlin_http_requests_total', REQUEST_COUNTERS.requests, 'Requests, answered or not.'],
     [
@@ -97,7 +117,7 @@ function requestFamilies(out: Exposition, monitor: PerformanceMonitoringService)
 }
 
 function processFamilies(out: Exposition, monitor: PerformanceMonitoringService): void {
-  const { system, requests, queries } = monitor.figures;
+  const { system } = monitor.figures;
   const figures = system.figures(60, monitor.options.clock.monotonicMs());
   const gauge = (name: string, help: string, value: number): void => {
     out.family(name, 'gauge', help);
@@ -123,9 +143,34 @@ function processFamilies(out: Exposition, monitor: PerformanceMonitoringService)
     figures.eventLoop.utilization / 100,
   );
   gauge('nodejs_active_handles', 'Resources that keep the event loop alive.', figures.activeHandles);
+}
+
+/** What the monitor itself costs, and what it could not keep. */
+function selfFamilies(out: Exposition, monitor: PerformanceMonitoringService): void {
+  const { requests, queries } = monitor.figures;
   out.family('dunlin_monitoring_overflowed_total', 'counter', 'Observations that went to an overflow label.');
   out.sample('dunlin_monitoring_overflowed_total', { set: 'endpoints' }, requests.endpoints.overflowed);
   out.sample('dunlin_monitoring_overflowed_total', { set: 'queries' }, queries.overflowed);
+  out.family('dunlin_monitoring_dropped_total', 'counter', 'What was observed and could not be kept.');
+  out.sample('dunlin_monitoring_dropped_total', { kind: 'observations' }, monitor.self.rejectedObservations);
+  out.sample('dunlin_monitoring_dropped_total', { kind: 'spans' }, monitor.self.droppedSpans);
+  out.family(
+    'dunlin_monitoring_busy_seconds_total',
+    'counter',
+    'Time that the monitor kept the event loop busy with its own work.',
+  );
+  for (const part of SELF_PARTS)
+    out.sample('dunlin_monitoring_busy_seconds_total', { part }, monitor.self.spentMs(part) / 1000);
+  const exports = monitor.getExports().flatMap((status) => Object.entries(status));
+  if (exports.length === 0) return;
+  out.family('dunlin_otlp_records_total', 'counter', 'Records for the OpenTelemetry collector by what became of them.');
+  for (const [signal, { exported, dropped }] of exports) {
+    out.sample('dunlin_otlp_records_total', { signal, outcome: 'exported' }, exported);
+    out.sample('dunlin_otlp_records_total', { signal, outcome: 'dropped' }, dropped);
+  }
+  out.family('dunlin_otlp_failed_exports_total', 'counter', 'Requests that the OpenTelemetry collector did not take.');
+  for (const [signal, { failedExports }] of exports)
+    out.sample('dunlin_otlp_failed_exports_total', { signal }, failedExports);
 }
 
 function databaseFamilies(out: Exposition, monitor: PerformanceMonitoringService): void {
@@ -166,4 +211,10 @@ function alertFamilies(out: Exposition, monitor: PerformanceMonitoringService): 
     out.sample('dunlin_alert_notifications_total', { channel: name, outcome: 'delivered' }, delivered);
     out.sample('dunlin_alert_notifications_total', { channel: name, outcome: 'given_up' }, givenUp);
   }
+  out.family(
+    'dunlin_alert_channel_dead',
+    'gauge',
+    'Whether the last notification of a channel could not be delivered.',
+  );
+  for (const { name, dead } of channels) out.sample('dunlin_alert_channel_dead', { channel: name }, dead ? 1 : 0);
 }

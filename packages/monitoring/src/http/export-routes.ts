@@ -1,5 +1,6 @@
 import { timingSafeEqual, createHash } from 'node:crypto';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { prefersOpenMetrics } from '../exporters/negotiation.js';
 import { OPENMETRICS_TYPE, PROMETHEUS_TYPE, prometheusText } from '../exporters/prometheus.js';
 import { describeRoute, type RouteContext } from './route-context.js';
 
@@ -17,8 +18,11 @@ export function exportRoutes(fastify: FastifyInstance, context: RouteContext): v
       schema: describeRoute('Prometheus or OpenMetrics text', { ...schemaExtras, produces: ['text/plain'] }),
     },
     async (request, reply) => {
-      const openMetrics = (request.headers.accept ?? '').includes('application/openmetrics-text');
-      return reply.type(openMetrics ? OPENMETRICS_TYPE : PROMETHEUS_TYPE).send(prometheusText(monitor, openMetrics));
+      const openMetrics = prefersOpenMetrics(request.headers.accept);
+      return reply
+        .type(openMetrics ? OPENMETRICS_TYPE : PROMETHEUS_TYPE)
+        .header('vary', 'accept')
+        .send(prometheusText(monitor, openMetrics));
     },
   );
 }
