@@ -3,6 +3,8 @@ import type { Suite } from './harness/suite.js';
 /** Loaded when asked for, so that a bench does not need what another one measures. */
 const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   cache: async () => (await import('./cache/cache-suite.js')).cacheSuite,
+  monitoring: async () => (await import('./monitoring/monitoring-suite.js')).monitoringSuite,
+  postgres: async () => (await import('./postgres/postgres-suite.js')).postgresSuite,
 };
 
 export const suiteNames: readonly string[] = Object.keys(suites);

@@ -29,7 +29,7 @@ const CANCEL_GRACE_MS = 2_000;
  * wins. A statement that is stopped is not reported as stopped before the server says so, since until then it may
  * still take effect; only when the server stays silent for the grace time is the connection given up.
  */
-export function execute(connection: Connection, order: Order, clock: Clock, done: Executed): void {
+export function execute(connection: Connection, order: Order, clock: Clock, sentAtMs: number, done: Executed): void {
   if (connection.broken !== undefined) return done(toDatabaseError(connection.broken, 'nothing'), undefined);
   if (order.signal?.aborted) return done(new DatabaseError('cancelled', 'The caller gave up'), undefined);
   let settled = false;
@@ -45,7 +45,7 @@ export function execute(connection: Connection, order: Order, clock: Clock, done
     if (!isServerReport(error)) connection.spent = true;
     done(interruption?.explain(error, order.inFlight) ?? toDatabaseError(error, order.inFlight), undefined);
   };
-  connection.sentAtMs = clock.monotonicMs();
+  connection.sentAtMs = sentAtMs;
   connection.abandon = (error) => settle(error, undefined);
   connection.client.query(
     { name: order.name, text: order.text, values: order.values as unknown[], types: columnTypes },

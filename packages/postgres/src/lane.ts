@@ -63,8 +63,7 @@ export class Lane implements AttemptSupport {
       const context = this.#observer.currentContext();
       const askedAtMs = clock.monotonicMs();
       if (context?.correlationId !== undefined) this.#observer.requests.claim(context.correlationId);
-      this.gate.acquire(options?.signal, (refusal, connection) => {
-        const sentAtMs = clock.monotonicMs();
+      this.gate.acquire(options?.signal, (refusal, connection, sentAtMs) => {
         const waitMs = sentAtMs - askedAtMs;
         if (connection === undefined) {
           this.#observer.finish(text, name, waitMs, 0, 0, refusal, context, this.#replica);
@@ -76,17 +75,19 @@ export class Lane implements AttemptSupport {
             connection,
             { text, name: statementName, values, inFlight, timeoutMs: options?.timeoutMs, signal: options?.signal },
             clock,
+            sentAtMs,
             (error, outcome) => {
               if (error !== undefined && statementName !== undefined && isStalePreparedStatement(error))
                 return run(undefined);
               const left = leftATransactionOpen(connection);
-              this.gate.release(connection, left);
+              const endedAtMs = clock.monotonicMs();
+              this.gate.release(connection, left, endedAtMs);
               const failure = error ?? (left ? openTransaction() : undefined);
               this.#observer.finish(
                 text,
                 name,
                 waitMs,
-                clock.monotonicMs() - sentAtMs,
+                endedAtMs - sentAtMs,
                 outcome?.rowCount ?? 0,
                 failure,
                 context,
@@ -107,9 +108,9 @@ export class Lane implements AttemptSupport {
     return new Promise((resolve, reject) => {
       this.gate.acquire(
         signal,
-        (refusal, connection) => {
+        (refusal, connection, nowMs) => {
           if (connection === undefined) return reject(refusal as DatabaseError);
-          resolve({ connection, waitMs: this.clock.monotonicMs() - askedAtMs });
+          resolve({ connection, waitMs: nowMs - askedAtMs });
         },
         urgent,
       );
@@ -137,7 +138,7 @@ export class Lane implements AttemptSupport {
     const sentAtMs = clock.monotonicMs();
     return new Promise((resolve, reject) => {
       const order = { text, name, values, inFlight, timeoutMs: options?.timeoutMs, signal: options?.signal };
-      execute(connection, order, clock, (error, outcome) => {
+      execute(connection, order, clock, sentAtMs, (error, outcome) => {
         const durationMs = clock.monotonicMs() - sentAtMs;
         const rows = outcome?.rowCount ?? 0;
         this.#observer.finish(text, name, waitMs, durationMs, rows, error, context, this.#replica);

@@ -43,6 +43,8 @@ export async function seededDatabase(
     );
     const kept = Number(found.rows[0]?.comment ?? NaN);
     if (Number.isFinite(kept)) {
+      // Migrations that came since; most of them change functions.
+      await migrate(url);
       say(`  ${name} is there; filling it took ${kept} s`);
       return { url, scale, seedSeconds: kept };
     }

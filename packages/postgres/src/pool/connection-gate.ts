@@ -6,7 +6,8 @@ import { Connection } from './connection.js';
 import type { PoolClientLike, PoolLike } from './pool-like.js';
 import { Deque } from './deque.js';
 
-export type Acquired = (error: DatabaseError | undefined, connection: Connection | undefined) => void;
+/** `nowMs` is the moment of the call, so that nobody along the way has to look at the clock again. */
+export type Acquired = (error: DatabaseError | undefined, connection: Connection | undefined, nowMs: number) => void;
 
 export interface GateOptions {
   readonly pool: PoolLike;
@@ -27,8 +28,9 @@ interface Claim {
   /** True once the driver's pool has been asked to open a connection for it: it then waits for the server, not for others. */
   isConnecting: boolean;
   readonly askedAtMs: number;
+  /** Its own timer, while it waits for the driver; those in the queue share one. */
   withdrawTimer: (() => void) | undefined;
-  signal: AbortSignal | undefined;
+  readonly signal: AbortSignal | undefined;
   onAbort: (() => void) | undefined;
 }
 
@@ -57,6 +59,7 @@ export class ConnectionGate {
   #waiting = 0;
   #closed = false;
   #watching = false;
+  #withdrawQueueTimer: (() => void) | undefined;
   #drained: (() => void) | undefined;
   #lastEnded: (() => void) | undefined;
 
@@ -90,31 +93,33 @@ export class ConnectionGate {
    * passes the limit and the queue; for a look at the server that must not wait for those who may be waiting for it.
    */
   acquire(signal: AbortSignal | undefined, callback: Acquired, urgent = false): void {
-    if (this.#closed) return callback(new DatabaseError('closed', 'The database object was closed'), undefined);
-    if (signal?.aborted) return callback(cancelledWhileWaiting(), undefined);
+    const askedAtMs = this.#options.clock.monotonicMs();
+    if (this.#closed) return callback(closed(), undefined, askedAtMs);
+    if (signal?.aborted) return callback(cancelledWhileWaiting(), undefined, askedAtMs);
     const room = urgent || this.#out < this.#limit;
     if (!room && this.#waiting >= this.#options.maxWaiting) {
       this.refused += 1;
-      return callback(exhausted(`${this.#waiting} callers are waiting already`, this.#limit), undefined);
+      return callback(exhausted(`${this.#waiting} callers are waiting already`, this.#limit), undefined, askedAtMs);
     }
     const claim: Claim = {
       callback,
       isConnecting: false,
-      askedAtMs: this.#options.clock.monotonicMs(),
+      askedAtMs,
       withdrawTimer: undefined,
       signal,
       onAbort: undefined,
     };
-    // A timer a query would cost more than the rest of this function, so only those get one who may really wait.
-    if (!room || this.#options.pool.idleCount <= this.#connecting) this.#boundTheWait(claim);
-    if (room) return this.#connect(claim);
+    // Only those may really wait who are not served by a connection that lies idle.
+    const mayWait = !room || this.#options.pool.idleCount <= this.#connecting;
+    if (mayWait && signal !== undefined) this.#heed(claim, signal);
+    if (room) return this.#connect(claim, mayWait);
     this.#waiting += 1;
     this.#queue.push(claim);
+    this.#boundTheQueue(this.#options.acquireTimeoutMs);
   }
 
   /** Gives a connection back; `destroy` ends the session instead of keeping it. */
-  release(connection: Connection, destroy: boolean): void {
-    const nowMs = this.#options.clock.monotonicMs();
+  release(connection: Connection, destroy: boolean, nowMs: number = this.#options.clock.monotonicMs()): void {
     this.useMs.record(nowMs - connection.takenAtMs);
     const ends = destroy || connection.spent || connection.broken !== undefined;
     const mayHandOver = !ends && this.#out <= this.#limit && connection.handovers < LONGEST_HANDOVER_CHAIN;
@@ -122,7 +127,7 @@ export class ConnectionGate {
       const claim = this.#takeWaiter();
       if (claim !== undefined) {
         connection.handovers += 1;
-        return this.#grant(claim, connection);
+        return this.#grant(claim, connection, nowMs);
       }
     }
     this.#out -= 1;
@@ -145,8 +150,9 @@ export class ConnectionGate {
   async close(timeoutMs: number): Promise<void> {
     this.#closed = true;
     for (let claim = this.#takeWaiter(); claim !== undefined; claim = this.#takeWaiter()) {
-      this.#settle(claim, new DatabaseError('closed', 'The database object was closed'), undefined);
+      this.#settle(claim, closed(), undefined, this.#options.clock.monotonicMs());
     }
+    this.#withdrawQueueTimer?.();
     if (this.#out === 0) return;
     await new Promise<void>((resolve) => {
       const withdraw = this.#options.clock.schedule(resolve, timeoutMs);
@@ -172,23 +178,25 @@ export class ConnectionGate {
     });
   }
 
-  #connect(claim: Claim): void {
+  #connect(claim: Claim, mayWait: boolean): void {
     claim.isConnecting = true;
+    if (mayWait) this.#boundTheWait(claim);
     this.#out += 1;
     this.#connecting += 1;
     this.#options.pool.connect((error, client, done) => {
       this.#connecting -= 1;
       if (error !== undefined && error !== null) {
         this.#out -= 1;
-        this.#settle(claim, toDatabaseError(error, 'nothing'), undefined);
+        this.#settle(claim, toDatabaseError(error, 'nothing'), undefined, this.#options.clock.monotonicMs());
         this.#serveNext();
         return this.#tellDrained();
       }
       const connection = this.#adopt(client as PoolClientLike);
       connection.giveBack = done;
-      if (claim.callback !== undefined) return this.#grant(claim, connection);
-      connection.takenAtMs = this.#options.clock.monotonicMs();
-      this.release(connection, false);
+      const nowMs = this.#options.clock.monotonicMs();
+      if (claim.callback !== undefined) return this.#grant(claim, connection, nowMs);
+      connection.takenAtMs = nowMs;
+      this.release(connection, false, nowMs);
     });
   }
 
@@ -229,18 +237,17 @@ export class ConnectionGate {
     );
   }
 
-  #grant(claim: Claim, connection: Connection): void {
-    const nowMs = this.#options.clock.monotonicMs();
+  #grant(claim: Claim, connection: Connection, nowMs: number): void {
     connection.takenAtMs = nowMs;
     this.waitMs.record(nowMs - claim.askedAtMs);
-    this.#settle(claim, undefined, connection);
+    this.#settle(claim, undefined, connection, nowMs);
   }
 
   #serveNext(): boolean {
     if (this.#out >= this.#limit) return false;
     const claim = this.#takeWaiter();
     if (claim === undefined) return false;
-    this.#connect(claim);
+    this.#connect(claim, true);
     return true;
   }
 
@@ -254,38 +261,69 @@ export class ConnectionGate {
     return undefined;
   }
 
+  /** For one that waits for the driver: what is left of its time. */
   #boundTheWait(claim: Claim): void {
     const { clock, acquireTimeoutMs } = this.#options;
-    claim.withdrawTimer = clock.schedule(() => {
+    const leftMs = acquireTimeoutMs - (clock.monotonicMs() - claim.askedAtMs);
+    claim.withdrawTimer = clock.schedule(
+      () => {
+        this.refused += 1;
+        this.#giveUp(claim, notOpened(acquireTimeoutMs));
+      },
+      Math.max(0, leftMs),
+    );
+  }
+
+  /** One timer for the whole queue: all wait equally long, so the first to come is the first whose time is up. */
+  #boundTheQueue(delayMs: number): void {
+    this.#withdrawQueueTimer ??= this.#options.clock.schedule(() => {
+      this.#withdrawQueueTimer = undefined;
+      this.#expireQueue();
+    }, delayMs);
+  }
+
+  #expireQueue(): void {
+    const { clock, acquireTimeoutMs } = this.#options;
+    const oldestMs = clock.monotonicMs() - acquireTimeoutMs;
+    for (let claim = this.#queue.peek(); claim !== undefined; claim = this.#queue.peek()) {
+      if (claim.callback === undefined) {
+        this.#queue.shift();
+        continue;
+      }
+      if (claim.askedAtMs > oldestMs) return this.#boundTheQueue(claim.askedAtMs - oldestMs);
       this.refused += 1;
-      const reason = claim.isConnecting
-        ? notOpened(acquireTimeoutMs)
-        : exhausted(`none came free within ${acquireTimeoutMs} ms`, this.#limit);
-      this.#giveUp(claim, reason);
-    }, acquireTimeoutMs);
-    if (claim.signal === undefined) return;
+      this.#giveUp(claim, exhausted(`none came free within ${acquireTimeoutMs} ms`, this.#limit));
+    }
+  }
+
+  #heed(claim: Claim, signal: AbortSignal): void {
     claim.onAbort = () => this.#giveUp(claim, cancelledWhileWaiting());
-    claim.signal.addEventListener('abort', claim.onAbort, { once: true });
+    signal.addEventListener('abort', claim.onAbort, { once: true });
   }
 
   #giveUp(claim: Claim, reason: DatabaseError): void {
     if (claim.callback === undefined) return;
-    this.waitMs.record(this.#options.clock.monotonicMs() - claim.askedAtMs);
+    const nowMs = this.#options.clock.monotonicMs();
+    this.waitMs.record(nowMs - claim.askedAtMs);
     if (this.#queue.remove(claim)) this.#waiting -= 1;
-    this.#settle(claim, reason, undefined);
+    this.#settle(claim, reason, undefined, nowMs);
   }
 
-  #settle(claim: Claim, error: DatabaseError | undefined, connection: Connection | undefined): void {
+  #settle(claim: Claim, error: DatabaseError | undefined, connection: Connection | undefined, nowMs: number): void {
     const { callback } = claim;
     claim.callback = undefined;
     claim.withdrawTimer?.();
     if (claim.onAbort !== undefined) claim.signal?.removeEventListener('abort', claim.onAbort);
-    if (callback !== undefined) callback(error, connection);
+    if (callback !== undefined) callback(error, connection, nowMs);
   }
 
   #tellDrained(): void {
     if (this.#out === 0 && this.#drained !== undefined) this.#drained();
   }
+}
+
+function closed(): DatabaseError {
+  return new DatabaseError('closed', 'The database object was closed');
 }
 
 function exhausted(why: string, limit: number): DatabaseError {

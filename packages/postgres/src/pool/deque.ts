@@ -23,6 +23,11 @@ export class Deque<Item> {
     return item;
   }
 
+  /** The one that `shift` would give. */
+  peek(): Item | undefined {
+    return this.#items[this.#head];
+  }
+
   /** Takes `item` out, wherever it stands; false when it is not there. */
   remove(item: Item): boolean {
     const at = this.#items.indexOf(item, this.#head);

@@ -23,8 +23,16 @@ export function clientConfig(options: ResolvedOptions): pg.ClientConfig {
  * that the gate may ever set.
  */
 export function createOwnedPool(options: ResolvedOptions): PoolLike {
+  const { connectionTimeoutMillis, ...config } = clientConfig(options);
+  // Told to the pool, the limit would cost a timer at every check-out, of idle connections too; the client needs it once.
+  class BoundedClient extends pg.Client {
+    constructor(given?: pg.ClientConfig) {
+      super({ ...given, connectionTimeoutMillis });
+    }
+  }
   const pool = new pg.Pool({
-    ...clientConfig(options),
+    ...config,
+    Client: BoundedClient as never,
     max: options.maxPoolSize,
     idleTimeoutMillis: options.idleTimeoutMs,
     // A process that has nothing left to do but idle connections may end.
