@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { EnvironmentVariables } from '../config/environment.js';
 import { advise } from './commands/advise.js';
 import { analyze } from './commands/analyze.js';
@@ -86,8 +86,10 @@ function addMigrate(program: Command, add: Add, run: Run): void {
     .action(run(migrateUp));
   add(migrate, 'down', 'Takes migrations back, the last one first. What their tables hold is lost.')
     .option('--to <number>', 'until the migration of that number is the last; 0 for none', within(0, 999))
-    .option('--count <number>', 'so many; 1 when nothing is said', within(1, 999))
-    .option('--yes', 'I know that data may be lost')
+    .addOption(
+      new Option('--count <number>', 'so many; 1 when nothing is said').argParser(within(1, 999)).conflicts('to'),
+    )
+    .requiredOption('--yes', 'must be given: I know that data may be lost')
     .action(run(migrateDown));
   add(migrate, 'status', 'Says which migrations are applied.').action(run(migrateStatus));
 }

@@ -1,7 +1,6 @@
 import { appliedMigrations, migrate } from '../../migrate.js';
 import { exitCodes, type ExitCode } from '../exit-codes.js';
 import type { Terminal } from '../terminal.js';
-import { UsageError } from '../usage-error.js';
 import type { WorkPlace } from '../work-place.js';
 
 export async function migrateUp(place: WorkPlace, options: { to?: number }, say: Terminal): Promise<ExitCode> {
@@ -14,14 +13,9 @@ export async function migrateUp(place: WorkPlace, options: { to?: number }, say:
 
 export async function migrateDown(
   place: WorkPlace,
-  options: { to?: number; count?: number; yes?: true },
+  options: { to?: number; count?: number },
   say: Terminal,
 ): Promise<ExitCode> {
-  if (options.to !== undefined && options.count !== undefined)
-    throw new UsageError('Either --to or --count, not both.');
-  if (options.yes !== true) {
-    throw new UsageError('Taking a migration back drops its tables and what they hold. Add --yes if that is meant.');
-  }
   const takenBack = await migrate(place.databaseUrl, {
     direction: 'down',
     ...(options.to === undefined ? { count: options.count ?? 1 } : { to: options.to }),
