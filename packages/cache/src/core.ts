@@ -129,7 +129,8 @@ export class CacheCore {
     const entry = this.memory.get(key);
     if (!entry) return false;
     if (version !== undefined && entry.version !== undefined && entry.version >= version) return false;
-    return this.drop(entry);
+    this.memory.remove(key);
+    return this.noteDropped([entry]).length > 0;
   }
 
   forgetPattern(pattern: string): string[] {
@@ -137,14 +138,15 @@ export class CacheCore {
     const accepts = group === undefined ? globMatcher(pattern) : (key: string): boolean => key.startsWith(group);
     this.flights.fenceWhere((flight) => accepts(flight.key));
     this.failedLoads.forgetWhere(accepts);
-    return this.dropAll(group === undefined ? this.memory.keysWhere(accepts) : this.memory.keysOfGroup(group));
+    if (group !== undefined) return this.noteDropped(this.memory.takeGroup(group));
+    return this.noteDropped(this.memory.takeWhere(accepts));
   }
 
   forgetTag(tag: string): string[] {
     this.tagEpoch += 1;
     this.flights.fenceWhere((flight) => flight.tags.includes(tag));
     this.failedLoads.forgetWhere((_key, tags) => tags.includes(tag));
-    return this.dropAll(this.memory.keysOfTag(tag));
+    return this.noteDropped(this.memory.takeTag(tag));
   }
 
   /** Everything may be stale: forget all of it. */
@@ -161,21 +163,16 @@ export class CacheCore {
     if (sameValue(held.stored, loaded)) held.policy.counters.unchangedReloads += 1;
   }
 
-  private dropAll(keys: readonly string[]): string[] {
+  /** Counts what was removed; returns the keys that were live. */
+  private noteDropped(entries: readonly Entry[]): string[] {
     const nowMs = this.clock.monotonicMs();
-    return keys.filter((key) => {
-      const entry = this.memory.get(key);
-      if (!entry) return false;
-      this.drop(entry);
-      return entry.freshUntilMs > nowMs;
-    });
-  }
-
-  private drop(entry: Entry): boolean {
-    this.memory.remove(entry.key);
-    entry.policy.counters.memory.deletes += 1;
-    entry.policy.counters.invalidations += 1;
-    return entry.freshUntilMs > this.clock.monotonicMs();
+    const live: string[] = [];
+    for (const { key, policy, freshUntilMs } of entries) {
+      policy.counters.memory.deletes += 1;
+      policy.counters.invalidations += 1;
+      if (freshUntilMs > nowMs) live.push(key);
+    }
+    return live;
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Entry } from './entry.js';
+import { NameIndex } from './name-index.js';
 
 export interface MemoryLimits {
   readonly maxBytes: number;
@@ -11,8 +12,8 @@ export interface MemoryLimits {
  */
 export class MemoryTier {
   private readonly entries = new Map<string, Entry>();
-  private readonly groups = new Map<string, Set<string>>();
-  private readonly tags = new Map<string, Set<string>>();
+  private readonly groups = new NameIndex();
+  private readonly tags = new NameIndex();
   private heldBytes = 0;
 
   constructor(private readonly limits: MemoryLimits) {}
@@ -37,30 +38,41 @@ export class MemoryTier {
     this.entries.set(entry.key, entry);
     this.heldBytes += entry.sizeBytes;
     entry.policy.counters.memory.bytes += entry.sizeBytes;
-    for (const group of entry.groups) join(this.groups, group, entry.key);
-    for (const tag of entry.tags) join(this.tags, tag, entry.key);
+    for (const group of entry.groups) this.groups.add(group, entry.key);
+    for (const tag of entry.tags) this.tags.add(tag, entry.key);
     return true;
   }
 
   remove(key: string): boolean {
     const entry = this.entries.get(key);
     if (!entry) return false;
-    this.entries.delete(key);
-    this.heldBytes -= entry.sizeBytes;
-    entry.policy.counters.memory.bytes -= entry.sizeBytes;
-    for (const group of entry.groups) part(this.groups, group, key);
-    for (const tag of entry.tags) part(this.tags, tag, key);
+    this.drop(entry);
     return true;
+  }
+
+  /** Removes everything of a declared group and gives it back. Cost: their number. */
+  takeGroup(group: string): Entry[] {
+    return this.takeAll(this.groups.take(group));
+  }
+
+  /** Removes everything whose key `accepts` takes and gives it back. Cost: one call an entry. */
+  takeWhere(accepts: (key: string) => boolean): Entry[] {
+    return this.takeAll(this.keysWhere(accepts));
+  }
+
+  /** Removes everything that carries `tag` and gives it back. Cost: their number. */
+  takeTag(tag: string): Entry[] {
+    return this.takeAll(this.tags.take(tag));
   }
 
   /** Keys of a declared group. Cost: their number. */
   keysOfGroup(group: string): string[] {
-    return [...(this.groups.get(group) ?? [])];
+    return this.groups.of(group);
   }
 
   /** Keys that carry `tag`. Cost: their number. */
   keysOfTag(tag: string): string[] {
-    return [...(this.tags.get(tag) ?? [])];
+    return this.tags.of(tag);
   }
 
   /** Keys that `accepts` takes. Cost: one call an entry. */
@@ -76,6 +88,26 @@ export class MemoryTier {
     this.heldBytes = 0;
   }
 
+  private takeAll(keys: readonly string[]): Entry[] {
+    const taken: Entry[] = [];
+    for (const key of keys) {
+      const entry = this.entries.get(key);
+      if (!entry) continue;
+      this.drop(entry);
+      taken.push(entry);
+    }
+    return taken;
+  }
+
+  private drop(entry: Entry): void {
+    const { key, groups, tags, sizeBytes } = entry;
+    this.entries.delete(key);
+    this.heldBytes -= sizeBytes;
+    entry.policy.counters.memory.bytes -= sizeBytes;
+    for (let at = 0; at < groups.length; at += 1) this.groups.remove(groups[at] ?? '', key);
+    for (let at = 0; at < tags.length; at += 1) this.tags.remove(tags[at] ?? '', key);
+  }
+
   private makeRoom(neededBytes: number): void {
     while (this.entries.size >= this.limits.maxEntries || this.heldBytes + neededBytes > this.limits.maxBytes) {
       const oldest = this.entries.values().next().value;
@@ -87,20 +119,8 @@ export class MemoryTier {
         this.entries.set(oldest.key, oldest);
         continue;
       }
-      this.remove(oldest.key);
+      this.drop(oldest);
       oldest.policy.counters.memory.evictions += 1;
     }
   }
-}
-
-function join(index: Map<string, Set<string>>, name: string, key: string): void {
-  const members = index.get(name);
-  if (members) members.add(key);
-  else index.set(name, new Set([key]));
-}
-
-function part(index: Map<string, Set<string>>, name: string, key: string): void {
-  const members = index.get(name);
-  members?.delete(key);
-  if (members?.size === 0) index.delete(name);
 }

@@ -80,15 +80,18 @@ export class WritePath {
   /** Live keys removed from this instance's memory and from Redis, each counted once. */
   async removePattern(pattern: string): Promise<number> {
     checkKey(pattern);
+    const { shared, classes } = this.core;
+    const stale: StaleNames = { keys: [nameOfPattern(pattern)], versions: null, tags: [] };
+    const group = classes.groupOfPattern(pattern);
+    if (group === undefined) {
+      const held = this.core.forgetPattern(pattern);
+      const sharedCount = await shared?.removeGlob(pattern);
+      await this.tellOthers(stale);
+      return this.countRemoved(held, sharedCount);
+    }
+    const removal = this.tellBeside(shared?.removeGroup(group), stale);
     const held = this.core.forgetPattern(pattern);
-    const group = this.core.classes.groupOfPattern(pattern);
-    const { shared } = this.core;
-    const sharedCount = shared
-      ? await (group === undefined ? shared.removeGlob(pattern) : shared.removeGroup(group))
-      : undefined;
-    await this.tellOthers({ keys: [nameOfPattern(pattern)], versions: null, tags: [] });
-    if (sharedCount === undefined) return held.length;
-    return sharedCount + held.filter((key) => !this.core.classes.of(key).inRedis).length;
+    return this.countRemoved(held, await removal);
   }
 
   /** Live keys in memory that match, and those in Redis of a declared pattern. */
@@ -106,9 +109,9 @@ export class WritePath {
   /** Live keys removed from this instance's memory; in Redis one step makes the rest invalid, uncounted. */
   async removeTag(tag: string): Promise<number> {
     checkKey(tag);
+    const removal = this.tellBeside(this.core.shared?.removeTag(tag), { keys: [], versions: null, tags: [tag] });
     const held = this.core.forgetTag(tag);
-    await this.core.shared?.removeTag(tag);
-    await this.tellOthers({ keys: [], versions: null, tags: [tag] });
+    await removal;
     return held.length;
   }
 
@@ -195,6 +198,27 @@ export class WritePath {
     if (stored.kind !== held.stored.kind) return;
     this.core.flights.fenceKey(key, version);
     this.core.put(key, policy, tags, { stored, version, ttlMs });
+  }
+
+  /**
+   * Tells the others while Redis is still at it. Memory forgets right after this was called, in the same turn, so nobody here can read in
+   * between, and Redis is at work meanwhile. Whoever hears of it must not find the old value in Redis and take it back into memory. Over the bus that is so where the
+   * removal and the message travel one behind the other; with a commit log everybody removes it from Redis before asking there.
+   */
+  private async tellBeside<T>(removal: Promise<T> | undefined, stale: StaleNames): Promise<T | undefined> {
+    const { coherence, shared } = this.core;
+    if (!coherence && shared?.keepsOrder === false) {
+      const removed = await removal;
+      await this.tellOthers(stale);
+      return removed;
+    }
+    const [removed] = await Promise.all([removal, this.tellOthers(stale)]);
+    return removed;
+  }
+
+  private countRemoved(held: readonly string[], sharedCount: number | undefined): number {
+    if (sharedCount === undefined) return held.length;
+    return sharedCount + held.filter((key) => !this.core.classes.of(key).inRedis).length;
   }
 
   private async tellOthers(stale: StaleNames): Promise<boolean> {

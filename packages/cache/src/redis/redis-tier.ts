@@ -40,9 +40,12 @@ export class RedisTier implements SharedTier {
   private readonly scripts = new Scripts();
   private readonly owed = new Owed();
   private readonly reads: SharedReads;
+  /** One connection carries commands and messages; the nodes of a cluster have one each. */
+  readonly keepsOrder: boolean;
   private paying = false;
 
   constructor(private readonly options: RedisTierOptions) {
+    this.keepsOrder = options.lane !== undefined;
     this.reads = new SharedReads({ ...options, owed: this.owed });
   }
 
@@ -259,16 +262,16 @@ export class RedisTier implements SharedTier {
   private async sweepGroup(group: string): Promise<number> {
     const { client } = this.options.link;
     const { generation, index, entryPrefix } = this.options.keys.ofGroup(group);
-    // From here on none of the group's values is valid, and no load under way can be stored.
-    await client.del(generation);
-    let cursor = '0';
-    let removed = 0;
-    do {
-      const reply = await this.scripts.run(client, 'sweep-group', [index], [cursor, sweepStep, entryPrefix, group]);
-      const [next, count] = reply as [Buffer, number];
-      cursor = next.toString();
+    const sweepFrom = (cursor: string): Promise<unknown> =>
+      this.scripts.run(client, 'sweep-group', [index], [cursor, sweepStep, entryPrefix, group]);
+    // Once this is carried out none of the group's values is valid, and no load under way can be stored. The first step travels behind it.
+    const [, firstReply] = await Promise.all([client.del(generation), sweepFrom('0')]);
+    let [next, removed] = firstReply as [Buffer, number];
+    while (next.toString() !== '0') {
+      const [after, count] = (await sweepFrom(next.toString())) as [Buffer, number];
+      next = after;
       removed += count;
-    } while (cursor !== '0');
+    }
     this.countersOf(group).deletes += removed;
     return removed;
   }

@@ -38,6 +38,8 @@ export interface SharedFill {
 /** The tier that instances share. No method rejects: what fails is `away` or false, counted and logged where it happened. */
 export interface SharedTier {
   isHealthy(): boolean;
+  /** Whether a message that is published after `removeGroup` or `removeTag` was called is heard only after it took effect. */
+  readonly keepsOrder: boolean;
   read(key: string, tags: readonly string[] | undefined): Promise<SharedRead>;
   /**
    * Reads once more and, where nothing fresh is there, takes the fence and (if nobody has it) the load's lease in the same step. `force`
