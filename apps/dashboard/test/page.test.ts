@@ -82,7 +82,7 @@ describeInBrowser('the page at /performance', () => {
     await page.getByRole('heading', { name: 'Plan' }).waitFor();
     await page.locator('.plan-step.costly').waitFor({ timeout: 30_000 });
     await screenshot(page, 'query-light');
-    await page.getByRole('link', { name: 'GET /wallet/transactions', exact: true }).click();
+    await page.getByRole('link', { name: 'GET /wallet/transactions', exact: true }).first().click();
     await page.getByRole('region', { name: 'Requests' }).getByRole('link').first().click();
     await page.locator('.waterfall .kind-query').first().waitFor();
     await screenshot(page, 'trace-light');
@@ -139,6 +139,20 @@ describeInBrowser('the page at /performance', () => {
     proxy.reset();
     await page.locator('.connection-live').waitFor({ timeout: 30_000 });
     await page.getByText(/No connection until/).waitFor();
+  });
+
+  it('shows all instances as one', async () => {
+    const second = await startApp({ database: app.database, environment: app.environment });
+    try {
+      const { page, troubles } = await signedIn();
+      await page.getByLabel('Whose figures').selectOption('fleet');
+      const instances = page.getByRole('region', { name: 'Instances' }).getByRole('listitem');
+      await expect.poll(() => instances.count(), { timeout: 20_000 }).toBe(2);
+      expect(page.url()).toContain('scope=fleet');
+      expect(troubles).toEqual([]);
+    } finally {
+      await second.close();
+    }
   });
 
   it('is read and worked with the keyboard alone', async () => {

@@ -15,7 +15,8 @@ export class EventStreamParser {
 
   push(text: string): StreamEvent[] {
     const events: StreamEvent[] = [];
-    const lines = (this.#rest + text).split(/\r\n|\n|\r/);
+    // A carriage return at the end may be half of a line end whose other half is still to come.
+    const lines = (this.#rest + text).split(/\r\n|\n|\r(?!$)/);
     this.#rest = lines.pop() ?? '';
     for (const line of lines) {
       if (line === '') this.#dispatch(events);

@@ -18,10 +18,16 @@ export const series = computed(() => loaded.value);
 
 export const marks = computed<Mark[]>(() => (loaded.value.state === 'ready' ? loaded.value.content.marks : []));
 
+/** Charts of a process that has just begun start with its first figures, and not with a quarter of an hour of nothing. */
+const SHORTEST_SECONDS = 120;
+
 /** The chosen range in seconds since 1970; it moves with the newest figures. */
 export const range = computed<[number, number]>(() => {
   const to = (metrics.value === undefined ? Date.now() : Date.parse(metrics.value.timestamp)) / 1000;
-  return [to - minutes.value * 60, to];
+  const chosen = to - minutes.value * 60;
+  const first = loaded.value.state === 'ready' ? loaded.value.content.points[0] : undefined;
+  if (first === undefined) return [chosen, to];
+  return [Math.max(chosen, Math.min(Date.parse(first.at) / 1000 - 10, to - SHORTEST_SECONDS)), to];
 });
 
 /** Loads the series whenever range or scope change, after a lost connection, and now and then. */

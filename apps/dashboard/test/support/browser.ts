@@ -29,7 +29,7 @@ export interface WatchedPage {
   troubles: string[];
 }
 
-export async function openPage(context: BrowserContext, url: string): Promise<WatchedPage> {
+export async function openPage(context: BrowserContext, url: string, path = '/performance'): Promise<WatchedPage> {
   const page = await context.newPage();
   const troubles: string[] = [];
   page.on('console', (message) => {
@@ -39,7 +39,7 @@ export async function openPage(context: BrowserContext, url: string): Promise<Wa
   page.on('request', (request) => {
     if (new URL(request.url()).origin !== new URL(url).origin) troubles.push(`asked ${request.url()}`);
   });
-  await page.goto(`${url}/performance`);
+  await page.goto(`${url}${path}`);
   return { page, troubles };
 }
 
