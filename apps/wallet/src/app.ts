@@ -25,6 +25,7 @@ import { HoldSweep } from './ledger/hold-sweep.js';
 import { Ledger, type LedgerCommit } from './ledger/ledger.js';
 import { openSystemAccounts } from './ledger/system-accounts.js';
 import { Lifecycle } from './lifecycle.js';
+import { shareCounters, startLoadGauge } from './limits/start-limits.js';
 import { createLogger } from './logger.js';
 import { migrate } from './migrate.js';
 import { alertChannels } from './observing/alert-channels.js';
@@ -37,6 +38,7 @@ import { DatabaseCare } from './queries/database-care.js';
 import { QueryOptimizationService } from './queries/query-optimization-service.js';
 import { StartError } from './process/start-error.js';
 import { rewriteBalanceAnswer } from './routes/balance-rewrite.js';
+import { installLoadShedding } from './routes/load-shedding.js';
 import { registerRoutes, type RouteServices } from './routes/index.js';
 import { openTokens } from './tokens/open-tokens.js';
 import { upkeepJobs } from './upkeep.js';
@@ -126,7 +128,7 @@ async function openDatabase(config: Config, url: string, logger: Logger, lifecyc
 /** Who may use the wallet, and the keys that prove it. */
 async function openAccess(config: Config, database: Database) {
   const keyring = await loadKeyring(database, await openMasterKey(config.masterKey, config.dataFolder));
-  const passwords = new Passwords();
+  const passwords = new Passwords(config.passwordHash);
   await passwords.prepare();
   const accounts = new Accounts(database, passwords, { currency: config.currency });
   const operator = await ensureOperator(database, accounts, config.operator);
@@ -249,10 +251,15 @@ function openExport(
 /** The doors, and the cache warm behind them. */
 async function openDoors(services: RouteServices, logger: Logger, lifecycle: Lifecycle): Promise<FastifyInstance> {
   const { config, cacheService, database, monitor } = services;
-  const http = await createHttpServer(logger);
+  const http = await createHttpServer(logger, config.limits);
   lifecycle.onClose('http', () => http.close());
   await http.register(requestTracking, { monitor });
-  const answersAhead = await registerRoutes(http, services);
+  const gauge = startLoadGauge(config.limits);
+  lifecycle.onClose('load gauge', () => gauge.stop());
+  installLoadShedding(http, gauge);
+  const { rateCounters, ...answersAhead } = await registerRoutes(http, services);
+  const shared = shareCounters(redisConnection(config.redis), rateCounters);
+  lifecycle.onClose('rate limits', () => shared?.stop());
   const warming = new Warming({ cacheService, database, logger, ...answersAhead, ...config.warming });
   lifecycle.onClose('warming', () => warming.stop());
   warming.start();

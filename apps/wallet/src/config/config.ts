@@ -4,6 +4,7 @@ import { ConfigError } from './config-error.js';
 import { readDatabase, type DatabaseConfig } from './database-config.js';
 import { Environment, type EnvironmentVariables } from './environment.js';
 import { readOtlp, type OtlpConfig } from './otlp-config.js';
+import { readLimits, type LimitsConfig } from './limits-config.js';
 import { readRedis, type RedisConfig } from './redis-config.js';
 import { readTokenConfig, type TokenConfig } from './token-config.js';
 import { refuseUnknownVariables } from './unknown-variables.js';
@@ -47,6 +48,9 @@ export interface Config {
   };
   readonly warming: { readonly activeUsers: number; readonly intervalSeconds: number };
   readonly maintenanceIntervalSeconds: number;
+  readonly limits: LimitsConfig;
+  /** What argon2id costs; a login whose stored hash has another cost is hashed anew. */
+  readonly passwordHash: { readonly memoryKib: number; readonly passes: number };
   readonly holds: {
     /** The longest that a hold may last. */
     readonly maxSeconds: number;
@@ -124,6 +128,11 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
     warming: {
       activeUsers: environment.integer('WARM_ACTIVE_USERS', { min: 0, max: 1_000_000 }) ?? 1000,
       intervalSeconds: environment.integer('WARM_INTERVAL_SECONDS', { ...seconds, min: 10 }) ?? 300,
+    },
+    limits: readLimits(environment),
+    passwordHash: {
+      memoryKib: environment.integer('PASSWORD_HASH_MEMORY_KIB', { min: 7168, max: 4_194_304, unit: 'KiB' }) ?? 19_456,
+      passes: environment.integer('PASSWORD_HASH_PASSES', { min: 1, max: 100 }) ?? 2,
     },
     holds: {
       maxSeconds: environment.integer('HOLD_MAX_SECONDS', seconds) ?? 2_592_000,

@@ -57,17 +57,19 @@ export interface RouteServices {
   monitor: PerformanceMonitoringService;
 }
 
-/** What warming needs of the routes: the answers as they make them. */
-export type AnswersAhead = Pick<WarmingOptions, 'policies' | 'balanceAnswer' | 'publicKeysAnswer'>;
+/** What warming needs of the routes, the answers as they make them, and what they count, to be shared with other instances. */
+export type RegisteredRoutes = Pick<WarmingOptions, 'policies' | 'balanceAnswer' | 'publicKeysAnswer'> & {
+  rateCounters: ReturnType<typeof installRateLimits>;
+};
 
 /** Everything that the wallet answers, in the order of the contract. */
-export async function registerRoutes(app: FastifyInstance, services: RouteServices): Promise<AnswersAhead> {
+export async function registerRoutes(app: FastifyInstance, services: RouteServices): Promise<RegisteredRoutes> {
   const { config, accounts, accessTokens, cacheService, ledger, queries, database } = services;
   const authenticate = installAuthentication(app, {
     accessTokens,
     loadPrincipal: cachedPrincipals(cacheService, (userId) => accounts.principalState(userId)),
   });
-  installRateLimits(app, config.rateLimit);
+  const rateCounters = installRateLimits(app, config.rateLimit);
   const policies = responsePolicies((request) => principalIfAny(request)?.id);
   installOperatorAudit(app, database);
   await app.register(responseCache, { cache: cacheService });
@@ -91,6 +93,7 @@ export async function registerRoutes(app: FastifyInstance, services: RouteServic
     ...(config.metricsToken === undefined ? {} : { metricsToken: config.metricsToken }),
   });
   return {
+    rateCounters,
     policies,
     async balanceAnswer(userId) {
       const balance = await queries.getUserBalance(userId);

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { WindowCounter, type MonotonicClock } from '../limits/window-counter.js';
 import { principalIfAny } from './authentication.js';
+import { clientAddress } from './origin.js';
 import { Problem } from './problem.js';
 
 declare module 'fastify' {
@@ -23,44 +24,50 @@ const unlimited: ReadonlySet<string | undefined> = new Set(['/performance/health
 
 interface Limit {
   name: string;
-  limiter: RateLimiterMemory;
+  counter: WindowCounter;
   policy: string;
 }
 
-/** Counts requests after authentication and before the body is read; tells where the client stands on every limited route. */
-export function installRateLimits(app: FastifyInstance, limits: RateLimits): void {
-  if (limits.max === 0) return;
-  const general = createLimit('default', limits.max, limits.windowSeconds);
+/**
+ * Counts requests after authentication and before the body is read; tells where the client stands on every limited route. Returns the
+ * counters, for whoever shares them with other instances.
+ */
+export function installRateLimits(
+  app: FastifyInstance,
+  limits: RateLimits,
+  clock: MonotonicClock = { monotonicMs: () => performance.now() },
+): readonly { name: string; counter: WindowCounter }[] {
+  if (limits.max === 0) return [];
+  const general = createLimit('default', limits.max, limits.windowSeconds, clock);
   const auth =
-    limits.authMax === 0 ? undefined : createLimit('auth', Math.min(limits.max, limits.authMax), limits.windowSeconds);
-  app.addHook('preParsing', async (request, reply) => {
-    if (unlimited.has(request.routeOptions.url)) return;
-    const kind = request.routeOptions.config.limit;
-    const limit = kind === 'auth' ? auth : general;
-    if (limit !== undefined) await count(limit, request, reply);
+    limits.authMax === 0
+      ? undefined
+      : createLimit('auth', Math.min(limits.max, limits.authMax), limits.windowSeconds, clock);
+  app.addHook('preParsing', (request, reply, payload, done) => {
+    if (unlimited.has(request.routeOptions.url)) return done(null, payload);
+    const limit = request.routeOptions.config.limit === 'auth' ? auth : general;
+    const refusal = limit === undefined ? undefined : count(limit, request, reply);
+    done(refusal ?? null, payload);
   });
+  return auth === undefined ? [general] : [general, auth];
 }
 
-function createLimit(name: string, points: number, duration: number): Limit {
+function createLimit(name: string, max: number, windowSeconds: number, clock: MonotonicClock): Limit {
   return {
     name,
-    limiter: new RateLimiterMemory({ points, duration, keyPrefix: name }),
-    policy: `"${name}";q=${points};w=${duration}`,
+    counter: new WindowCounter({ max, windowMs: windowSeconds * 1000, clock }),
+    policy: `"${name}";q=${max};w=${windowSeconds}`,
   };
 }
 
-async function count(limit: Limit, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  const who = limit.name === 'auth' ? request.ip : (principalIfAny(request)?.id ?? request.ip);
-  const standing = await limit.limiter.consume(who).catch((refused: unknown) => {
-    if (refused instanceof RateLimiterRes) return refused;
-    throw refused;
-  });
-  const resetSeconds = Math.max(1, Math.ceil(standing.msBeforeNext / 1000));
+function count(limit: Limit, request: FastifyRequest, reply: FastifyReply): Problem | undefined {
+  const principal = limit.name === 'auth' ? undefined : principalIfAny(request);
+  const { allowed, remaining, resetMs } = limit.counter.take(principal?.id ?? clientAddress(request) ?? 'local');
+  const resetSeconds = Math.max(1, Math.ceil(resetMs / 1000));
   reply.header('ratelimit-policy', limit.policy);
-  reply.header('ratelimit', `"${limit.name}";r=${standing.remainingPoints};t=${resetSeconds}`);
-  if (standing.consumedPoints > limit.limiter.points) {
-    throw new Problem(429, 'rate_limited', 'Too many requests; wait and try again.', {
-      retryAfterSeconds: resetSeconds,
-    });
-  }
+  reply.header('ratelimit', `"${limit.name}";r=${remaining};t=${resetSeconds}`);
+  if (allowed) return undefined;
+  return new Problem(429, 'rate_limited', 'Too many requests; wait and try again.', {
+    retryAfterSeconds: resetSeconds,
+  });
 }
