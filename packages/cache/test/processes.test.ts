@@ -117,8 +117,8 @@ describe('instances in processes of their own', () => {
       expect(seen.writes).toBeGreaterThan(20);
       // Their listening connections are gone for good, and they serve from memory again all the same.
       for (const instance of instances) {
-        await instance.read(ids[0]!);
-        expect((await instance.read(ids[0]!)).outcome).toBe('hit');
+        // A machine that is busy with other tests may cost a lease for a moment.
+        await expect.poll(async () => (await instance.read(ids[0]!)).outcome, { timeout: 5_000 }).toBe('hit');
       }
       await Promise.all(running.splice(0).map((instance) => instance.stop()));
       await pool.end();

@@ -8,6 +8,20 @@ export const fences = [
     tests: 'race-matrix',
   },
   {
+    name: 'the matrix notices a fill without its fence',
+    file: 'lua/fill.lua',
+    find: "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return refused() end",
+    put: '',
+    tests: 'race-matrix',
+  },
+  {
+    name: 'the matrix notices a bus that does not count',
+    file: 'src/redis/bus.ts',
+    find: 'if (number !== expected) this.options.onGap();',
+    put: 'if (number < 0) this.options.onGap();',
+    tests: 'race-matrix',
+  },
+  {
     name: 'later readers do not join a fenced load',
     file: 'src/flights.ts',
     find: 'return this.isJoinable;',

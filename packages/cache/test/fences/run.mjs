@@ -1,8 +1,10 @@
 // Takes each fence out of a copy of the sources and requires that the tests notice. Run from the repository's root:
 //   node packages/cache/test/fences/run.mjs [words of a name]
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import ts from 'typescript';
 import { fences } from './fences.mjs';
 
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
@@ -20,7 +22,10 @@ function runTests(tests) {
     'packages/cache/test/fences/vitest.config.ts',
     `packages/cache/test/${tests}`,
   ];
-  const env = { ...process.env, DUNLIN_MUTANT: mutant };
+  build();
+  // The tests themselves take the copy's sources, the processes that they start what was built of them.
+  const built = pathToFileURL(`${mutant}/dist/index.js`).href;
+  const env = { ...process.env, DUNLIN_MUTANT: mutant, DUNLIN_CACHE_MODULE: built };
   return spawnSync('npx', args, { cwd: repository, env, encoding: 'utf8', timeout: longestRunMs });
 }
 
@@ -28,6 +33,18 @@ function copySources() {
   rmSync(mutant, { recursive: true, force: true });
   mkdirSync(mutant, { recursive: true });
   for (const folder of ['src', 'lua']) cpSync(`${packageRoot}${folder}`, `${mutant}/${folder}`, { recursive: true });
+}
+
+/** Makes JavaScript of the copy, file by file; its types were checked where it came from. */
+function build() {
+  const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023, verbatimModuleSyntax: true };
+  for (const file of readdirSync(`${mutant}/src`, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue;
+    const path = `${mutant}/dist/${file.replace(/\.ts$/, '.js')}`;
+    mkdirSync(dirname(path), { recursive: true });
+    const source = readFileSync(`${mutant}/src/${file}`, 'utf8');
+    writeFileSync(path, ts.transpileModule(source, { compilerOptions, fileName: `${mutant}/src/${file}` }).outputText);
+  }
 }
 
 /** Whether every test passed, failed, or could not even run; a run of the last kind would prove nothing. */
