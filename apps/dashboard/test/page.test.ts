@@ -25,7 +25,7 @@ describeInBrowser('the page at /performance', () => {
     traffic = startTraffic(app, users);
     browser = await startBrowser();
     context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(30_000);
   }, 120_000);
 
   // A page that a failed test left open would keep its stream, and a browser has six connections for a host.
@@ -84,7 +84,9 @@ describeInBrowser('the page at /performance', () => {
     await screenshot(page, 'query-light');
     await page.getByRole('link', { name: 'GET /wallet/transactions', exact: true }).first().click();
     await page.getByRole('region', { name: 'Requests' }).getByRole('link').first().click();
-    await page.locator('.waterfall .kind-query').first().waitFor();
+    await page.locator('.waterfall').first().waitFor();
+    await screenshot(page, 'trace-light');
+    await page.locator('.waterfall .bar.kind-query, .waterfall .bar.kind-cache').first().waitFor();
     await screenshot(page, 'trace-light');
     expect(troubles).toEqual([]);
   });
