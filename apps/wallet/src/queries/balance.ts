@@ -31,7 +31,7 @@ interface BalanceRow {
 }
 
 /** One statement, one snapshot: the account row by its key, the tokens from `idx_tokens_active_user` alone. */
-const balanceStatement = statement(
+export const balanceStatement = statement(
   'user_balance',
   `
     select a.currency, a.balance, a.held, a.version, now() as as_of, t.offline, t.lapsed, t.next_expiry_at

@@ -23,8 +23,11 @@ const counterColumns = transactionTypes.flatMap((type) =>
 
 /**
  * The statement of one page. History is what a user sent and what they received: two scans, each in the order of its own
- * index, merged; never an OR, which would read and sort everything. The merged scan carries keys only, so skipping to a
- * page by its number stays within the indexes; the rows themselves are fetched for the page alone.
+ * index, merged; never an OR, which would read and sort everything. The merge is lazy, so together they read little more
+ * than the page.
+ *
+ * A page that begins the scan (the first, and every one by cursor) takes its rows right there. One that is skipped to by its
+ * number passes over keys alone, within the indexes, and fetches the rows of the page afterwards.
  *
  * Statements differ by which filters are present, never by their values, so each shape is prepared once per connection.
  */
@@ -43,22 +46,30 @@ export function historyStatement(
       `(created_at, id) ${comparison} (${parameters.add(after.createdAt)}::timestamptz(3), ${parameters.add(after.id)}::uuid)`,
     );
   }
-  const skip = after === undefined ? (page - 1) * limit : 0;
-  const take = parameters.add(limit + 1);
-  const offset = parameters.add(skip);
+  const skips = after === undefined && page > 1;
   const order = `order by created_at ${filters.orderDirection}, id ${filters.orderDirection}`;
-  const half = (side: string): string =>
-    `(select id, created_at from transactions where ${[`${side} = ${user}`, ...conditions].join(' and ')} ${order} limit ${take}::bigint + ${offset}::bigint)`;
+  const take = parameters.add(limit + 1);
+  const merged = (columns: string, most: string): string => {
+    const half = (side: string): string =>
+      `(select ${columns} from transactions where ${[`${side} = ${user}`, ...conditions].join(' and ')} ${order} limit ${most})`;
+    return `(${half('sender_id')} union all ${half('receiver_id')}) merged ${order}`;
+  };
+  const rows = skips
+    ? skippedTo(merged, take, parameters.add((page - 1) * limit))
+    : `select * from ${merged(transactionColumns, take)} limit ${take}`;
   const total = after === undefined ? totalExpression(filters, user, conditions) : 'null::bigint';
   const text = `
-    with page as (
-      select id from (${half('sender_id')} union all ${half('receiver_id')}) merged ${order} limit ${take} offset ${offset}
-    )
     select t.*, counted.total
       from (select ${total} as total) counted
-      left join (select ${transactionColumns} from transactions where id in (select id from page)) t on true
+      left join (${rows}) t on true
      ${order.replaceAll('created_at', 't.created_at').replace(', id', ', t.id')}`;
-  return { statement: prepared(`history_${shape(filters, after)}`, text), values: parameters.values };
+  const name = `history_${shape(filters, after)}${skips ? '_skipped' : ''}`;
+  return { statement: prepared(name, text), values: parameters.values };
+}
+
+function skippedTo(merged: (columns: string, most: string) => string, take: string, offset: string): string {
+  const keys = `select id from ${merged('id, created_at', `${take}::bigint + ${offset}::bigint`)} limit ${take} offset ${offset}`;
+  return `select ${transactionColumns} from transactions where id in (${keys})`;
 }
 
 function filterConditions(filters: HistoryFilters, parameters: Parameters): string[] {

@@ -33,12 +33,12 @@ interface TokenRow {
 
 const columns = 'id, user_id, amount, currency, status, key_id, device_key_id, issued_at, expires_at, compact';
 
-const activeTokensStatement = statement(
+export const activeTokensStatement = statement(
   'active_tokens',
   `select ${columns} from tokens where user_id = $1 and status = 'active' and expires_at > now() order by expires_at, id limit $2`,
   { readOnly: true },
 );
-const tokensPageStatement = statement(
+export const tokensPageStatement = statement(
   'tokens_page',
   `select ${columns} from tokens where user_id = $1 and ($2::text is null or status = $2) and ($3::uuid is null or id < $3) order by id desc limit $4`,
   { readOnly: true },
@@ -54,7 +54,7 @@ const tokensByIdsStatement = statement(
   `select ${columns} from tokens where id = any($1) order by array_position($1, id)`,
   { readOnly: true },
 );
-const lapsedTokensStatement = statement(
+export const lapsedTokensStatement = statement(
   'lapsed_tokens',
   `select id from tokens where status = 'active' and expires_at <= now() - make_interval(secs => $1) order by expires_at limit $2`,
   { readOnly: true },
