@@ -84,3 +84,20 @@ export function plain(name: string): string {
     .replaceAll('_', ' ')
     .replaceAll('-', ' ');
 }
+
+/** A change as it is kept: of thresholds that is the patch that was sent, anything else is words already. */
+export function changeInWords(detail: string): string {
+  if (!detail.startsWith('{')) return detail;
+  try {
+    return Object.entries(JSON.parse(detail) as Record<string, number | null>)
+      .map(([name, value]) => `${fieldName(name)} ${value === null ? 'back to the configured value' : number(value)}`)
+      .join(', ');
+  } catch {
+    return detail;
+  }
+}
+
+/** `averageWaitMs` as "average wait ms". */
+export function fieldName(name: string): string {
+  return plain(name.replace(/([A-Z])/g, ' $1').toLowerCase());
+}

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import type { Alert, Mute } from '../figures.js';
-import { milliseconds, number, plain, time } from '../format.js';
+import { changeInWords, fieldName, milliseconds, number, plain, time } from '../format.js';
 import { openAlerts } from '../live/live.js';
 import { hrefOf, place } from '../navigation.js';
 import { sendJson } from '../request.js';
@@ -141,13 +141,15 @@ function Evidence({ alert }: { alert: Alert }) {
       )}
       {evidence.map(([name, value]) => (
         <div key={name}>
-          <h4>{plain(name.replace(/([A-Z])/g, ' $1').toLowerCase())}</h4>
+          <h4>{fieldName(name)}</h4>
           <EvidenceValue value={value} />
         </div>
       ))}
     </div>
   );
 }
+
+const ISO_TIME = /^\d{4}-\d\d-\d\dT[\d:.]+Z$/;
 
 /** Whatever an alert or a finding carries as evidence, readable without knowing its shape. */
 export function EvidenceValue({ value }: { value: unknown }) {
@@ -168,7 +170,7 @@ export function EvidenceValue({ value }: { value: unknown }) {
       <dl class="pairs">
         {Object.entries(value).map(([name, part]) => (
           <div key={name}>
-            <dt>{plain(name.replace(/([A-Z])/g, ' $1').toLowerCase())}</dt>
+            <dt>{fieldName(name)}</dt>
             <dd>
               {name === 'fingerprint' && typeof part === 'string' ? (
                 <a href={hrefOf({ view: 'queries', item: part })}>{part}</a>
@@ -181,7 +183,8 @@ export function EvidenceValue({ value }: { value: unknown }) {
       </dl>
     );
   if (typeof value === 'number') return <>{number(value)}</>;
-  return <span class="words">{String(value)}</span>;
+  const text = String(value);
+  return <span class="words">{ISO_TIME.test(text) ? time(text) : changeInWords(text)}</span>;
 }
 
 function MuteList({ mutes, again }: { mutes: Mute[]; again: () => void }) {

@@ -1,6 +1,6 @@
 import { TimeChart, zoom } from '../charts/time-chart.js';
 import type { Metrics, SeriesPoint, Thresholds } from '../figures.js';
-import { bytes, milliseconds, number, percent, perSecond, time } from '../format.js';
+import { bytes, changeInWords, milliseconds, number, percent, perSecond, time } from '../format.js';
 import { connection, gaps, metrics, openAlerts } from '../live/live.js';
 import { marks, series } from '../live/series.js';
 import { hrefOf, scope } from '../navigation.js';
@@ -123,6 +123,7 @@ function FiringAlerts() {
 function Tiles({ now }: { now: Metrics }) {
   const { responseTime, throughput, errorRate, systemResources, database, cache } = now;
   const unsure = responseTime.lowConfidence === true;
+  const lost = connection.value.state === 'lost';
   const tiles: { title: string; figure: string; note: string }[] = [
     {
       title: 'Throughput',
@@ -163,7 +164,8 @@ function Tiles({ now }: { now: Metrics }) {
   ];
   return (
     <section aria-label={`Figures of the last ${now.windowSeconds} seconds`}>
-      <dl class="tiles">
+      {lost ? <p class="notice notice-stale">These are the figures of {time(now.timestamp)}.</p> : null}
+      <dl class={lost ? 'tiles stale' : 'tiles'}>
         {tiles.map((tile) => (
           <div key={tile.title} class="tile">
             <dt>{tile.title}</dt>
@@ -228,25 +230,13 @@ function Charts() {
 
 const KINDS: Record<string, string> = { deployment: 'Deployment', threshold: 'Threshold', rule: 'Rule', mute: 'Mute' };
 
-/** A change of thresholds is kept as the patch that was sent. */
-function inWords(detail: string): string {
-  if (!detail.startsWith('{')) return detail;
-  const patch = Object.entries(JSON.parse(detail) as Record<string, number | null>);
-  return patch
-    .map(
-      ([name, value]) =>
-        `${name.replace(/([A-Z])/g, ' $1').toLowerCase()} ${value === null ? 'back to the configured value' : number(value)}`,
-    )
-    .join(', ');
-}
-
 /** What the charts mark with letters, in words. */
 function Timeline() {
   const rows = [
     ...marks.value.map((mark) => ({
       at: mark.at,
       letter: mark.kind === 'deployment' ? 'D' : 'E',
-      text: `${KINDS[mark.kind] ?? mark.kind}: ${inWords(mark.detail)}`,
+      text: `${KINDS[mark.kind] ?? mark.kind}: ${changeInWords(mark.detail)}`,
     })),
     ...gaps.value.map((gap) => ({
       at: new Date(gap.from).toISOString(),
