@@ -19,7 +19,8 @@ import { Warming } from './caching/warming.js';
 import { announceCommit, announceUnknownOutcome, createWalletCache } from './caching/wallet-cache.js';
 import type { Config } from './config/config.js';
 import { createHttpServer } from './http-server.js';
-import { loadKeyring, type Keyring } from './keys/keyring.js';
+import type { Keyring } from './keys/keyring.js';
+import { LiveKeyring } from './keys/live-keyring.js';
 import { openMasterKey } from './keys/open-master-key.js';
 import { HoldSweep } from './ledger/hold-sweep.js';
 import { Ledger, type LedgerCommit } from './ledger/ledger.js';
@@ -85,7 +86,7 @@ export async function buildApp({
   const lifecycle = new Lifecycle((part, error) => logger.error({ err: error, part }, 'A part could not be closed'));
   try {
     const database = await openDatabase(config, databaseUrl, logger, lifecycle);
-    const access = await openAccess(config, database);
+    const access = await openAccess(config, database, logger, lifecycle);
     const cacheService = await openCache(config, databaseUrl, logger, lifecycle);
     const money = openMoney(config, database, access.keyring, cacheService, logger, lifecycle);
     const queries = openQueries(config, database, money.ledger, lifecycle);
@@ -126,8 +127,11 @@ async function openDatabase(config: Config, url: string, logger: Logger, lifecyc
 }
 
 /** Who may use the wallet, and the keys that prove it. */
-async function openAccess(config: Config, database: Database) {
-  const keyring = await loadKeyring(database, await openMasterKey(config.masterKey, config.dataFolder));
+async function openAccess(config: Config, database: Database, logger: Logger, lifecycle: Lifecycle) {
+  const masterKey = await openMasterKey(config.masterKey, config.dataFolder);
+  const keyring = await LiveKeyring.open({ database, masterKey, logger });
+  lifecycle.onClose('keyring', () => keyring.stop());
+  keyring.start();
   const passwords = new Passwords(config.passwordHash);
   await passwords.prepare();
   const accounts = new Accounts(database, passwords, { currency: config.currency });
@@ -139,7 +143,7 @@ async function openAccess(config: Config, database: Database) {
     lifetimeSeconds: config.accessTokenTtlSeconds,
   });
   const sessions = new Sessions(database, { lifetimeSeconds: config.refreshTokenTtlSeconds });
-  return { keyring, accounts, accessTokens, sessions, operator };
+  return { keyring, masterKey, accounts, accessTokens, sessions, operator };
 }
 
 /**

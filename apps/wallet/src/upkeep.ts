@@ -7,12 +7,12 @@ import { idempotencySweepJob, tokenExpiryJob } from './queries/upkeep-jobs.js';
 
 /** The wallet's own upkeep, in the order in which it is done: the same by schedule, by API and by `dunlin maintain`. */
 export function upkeepJobs(
-  config: Pick<Config, 'idempotencyTtlSeconds'>,
+  config: Pick<Config, 'idempotencyTtlSeconds' | 'tokens'>,
   database: Database,
   ledger: Ledger,
 ): MaintenanceJob[] {
   return [
-    tokenExpiryJob(database, ledger),
+    tokenExpiryJob(database, ledger, config.tokens.expiryGraceSeconds),
     idempotencySweepJob(database, config.idempotencyTtlSeconds),
     sessionSweepJob(database),
     reconciliationJob(database),

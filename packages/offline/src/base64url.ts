@@ -2,17 +2,21 @@ const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 const digits = new Uint8Array(128).fill(255);
 for (let value = 0; value < 64; value += 1) digits[alphabet.charCodeAt(value)] = value;
 
+/** Two characters for each twelve bits: half as many look-ups, and half as many texts to join, as with one. */
+const pairs = Array.from({ length: 4096 }, (_, bits) => alphabet.charAt(bits >> 6) + alphabet.charAt(bits & 63));
+
 /** Base64url without padding (RFC 4648, section 5). */
 export function encodeBase64url(bytes: Uint8Array): string {
   let text = '';
-  for (let at = 0; at < bytes.length; at += 3) {
-    const left = bytes.length - at;
+  const whole = bytes.length - (bytes.length % 3);
+  for (let at = 0; at < whole; at += 3) {
     const group = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
-    text += alphabet.charAt(group >> 18) + alphabet.charAt((group >> 12) & 63);
-    if (left > 1) text += alphabet.charAt((group >> 6) & 63);
-    if (left > 2) text += alphabet.charAt(group & 63);
+    text += (pairs[group >> 12] ?? '') + (pairs[group & 4095] ?? '');
   }
-  return text;
+  const [first, second] = bytes.subarray(whole);
+  if (first === undefined) return text;
+  if (second === undefined) return text + (pairs[first << 4] ?? '');
+  return text + (pairs[(first << 4) | (second >> 4)] ?? '') + alphabet.charAt((second & 15) << 2);
 }
 
 /**

@@ -43,8 +43,18 @@ export const hasSignatureLength = (signature: Uint8Array): boolean => signature.
 
 /** The ASCII text to sign: header and payload. `keyId` is the RFC 7638 thumbprint of the key that will sign. */
 export function composeSigningInput(typ: string, keyId: string, payload: Uint8Array): string {
-  const header = JSON.stringify({ alg: 'EdDSA', kid: keyId, typ });
-  return `${encodeBase64url(asciiBytes(header))}.${encodeBase64url(payload)}`;
+  return `${encodedHeader(typ, keyId)}.${encodeBase64url(payload)}`;
+}
+
+/** The last header that was made: whoever signs many things signs them with one key. */
+let latest = { typ: '', keyId: '', encoded: '' };
+
+function encodedHeader(typ: string, keyId: string): string {
+  if (latest.typ !== typ || latest.keyId !== keyId) {
+    const header = JSON.stringify({ alg: 'EdDSA', kid: keyId, typ });
+    latest = { typ, keyId, encoded: encodeBase64url(asciiBytes(header)) };
+  }
+  return latest.encoded;
 }
 
 /** The compact form, of what was signed and the 64 bytes of its signature. */

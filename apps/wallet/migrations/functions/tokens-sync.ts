@@ -197,9 +197,10 @@ const posting = `
     )
     select array_agg(p.id order by p.step, p.id), array_agg(p.type order by p.step, p.id), array_agg(p.sender order by p.step, p.id),
            array_agg(p.receiver order by p.step, p.id), array_agg(p.amount order by p.step, p.id), array_agg(p.metadata order by p.step, p.id),
-           min(e.accounts), min(e.versions), min(e.transactions), min(e.amounts), min(e.befores)
+           (select accounts from entries), (select e.versions from entries e), (select transactions from entries), (select amounts from entries),
+           (select befores from entries)
       into t_ids, t_types, t_senders, t_receivers, t_amounts, t_metadata, e_accounts, e_versions, e_transactions, e_amounts, e_before
-      from posted p, entries e;
+      from posted p;
 
     for i in 1..n loop
       if v_outcomes[i] in ('accepted', 'duplicate') then

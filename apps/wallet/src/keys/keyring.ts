@@ -53,11 +53,13 @@ export class KeyringError extends Error {
  * Throws `KeyringError` when the master key is another one than the keys were wrapped with.
  */
 export async function loadKeyring(database: TransactionalDatabase, masterKey: MasterKey): Promise<Keyring> {
+  return unwrapKeyring(await loadSigningKeys(database, masterKey), masterKey);
+}
+
+/** The rows behind a keyring, made at the first start. */
+export async function loadSigningKeys(database: TransactionalDatabase, masterKey: MasterKey): Promise<SigningKeyRow[]> {
   const existing = await readSigningKeys(database);
-  const rows = isComplete(existing)
-    ? existing
-    : await database.transaction((transaction) => createMissing(transaction, masterKey));
-  return unwrapKeyring(rows, masterKey);
+  return isComplete(existing) ? existing : database.transaction((transaction) => createMissing(transaction, masterKey));
 }
 
 /**
@@ -65,12 +67,17 @@ export async function loadKeyring(database: TransactionalDatabase, masterKey: Ma
  * sees what was committed before it began, and the lock is released only after the commit.
  */
 async function createMissing(transaction: Queryable, masterKey: MasterKey): Promise<SigningKeyRow[]> {
-  await transaction.query(`select pg_advisory_xact_lock(hashtextextended('dunlin.signing_keys', 0))`);
+  await lockSigningKeys(transaction);
   const existing = await readSigningKeys(transaction);
   // A new key beside one that this master key does not open would split the fleet: refuse before anything is written.
   for (const row of existing) unwrapRow(row, masterKey);
   await insertMissingKeys(transaction, masterKey, existing);
   return readSigningKeys(transaction);
+}
+
+/** Whoever makes, retires or revokes a signing key does so alone, until the end of the transaction. */
+export async function lockSigningKeys(transaction: Queryable): Promise<void> {
+  await transaction.query(`select pg_advisory_xact_lock(hashtextextended('dunlin.signing_keys', 0))`);
 }
 
 function isComplete(rows: readonly SigningKeyRow[]): boolean {
@@ -79,14 +86,15 @@ function isComplete(rows: readonly SigningKeyRow[]): boolean {
   );
 }
 
-function unwrapKeyring(rows: readonly SigningKeyRow[], masterKey: MasterKey): Keyring {
+/** @throws KeyringError */
+export function unwrapKeyring(rows: readonly SigningKeyRow[], masterKey: MasterKey): Keyring {
   const accessRows = rows.filter((row) => row.purpose === 'access_token');
   const accessTokenKeys = accessRows.map((row) => ({ id: row.id, secret: unwrapRow(row, masterKey) }));
   const issuerRows = rows.filter((row) => row.purpose === 'issuer');
-  const signingAccess = accessTokenKeys[accessRows.findIndex((row) => !row.retired)];
-  const signingIssuer = issuerRows.find((row) => !row.retired);
+  const signingAccess = accessTokenKeys[accessRows.findIndex((row) => row.signs)];
+  const signingIssuer = issuerRows.find((row) => row.signs);
   if (signingAccess === undefined || signingIssuer === undefined)
-    throw new Error('a signing key is missing after it was made');
+    throw new Error('no key signs for one of the purposes, after one was made for each');
   return Object.freeze({
     accessTokenKey: signingAccess,
     accessTokenKeys,

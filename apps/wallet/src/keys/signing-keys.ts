@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
-import { thumbprintOf, type Ed25519PublicJwk } from './jwk.js';
+import { thumbprintOf, type Ed25519PublicJwk, type Thumbprint } from './jwk.js';
 import type { MasterKey } from './master-key.js';
 import type { Queryable } from './queryable.js';
 import { wrapSecret } from './wrapping.js';
@@ -14,16 +14,18 @@ export interface SigningKeyRow {
   /** What the wrapping is bound to. */
   associatedText: string;
   publicJwk: Ed25519PublicJwk | null;
-  /** A retired key signs nothing new. */
+  /** A retired key signs nothing new, from now on or from a time that is set. */
   retired: boolean;
+  /** Whether it signs now, by the database's clock, which all instances share: one key of each purpose does. */
+  signs: boolean;
   notAfter: Date | null;
 }
 
-/** All keys that sign or still verify, oldest first. */
+/** All keys that sign, will sign or still verify, oldest first. */
 export async function readSigningKeys(database: Queryable): Promise<SigningKeyRow[]> {
   const { rows } = await database.query<Omit<SigningKeyRow, 'associatedText'>>(
     `select id, purpose, wrapped_secret as "wrappedSecret", public_jwk as "publicJwk", retired_at is not null as retired,
-            not_after as "notAfter"
+            signs_from <= now() and (retired_at is null or retired_at > now()) as signs, not_after as "notAfter"
        from signing_keys
       where not_after is null or not_after > now()
       order by created_at, id`,
@@ -53,8 +55,11 @@ async function insertAccessTokenKey(database: Queryable, masterKey: MasterKey): 
   );
 }
 
-/** The issuer's key also enters the public-key database, where devices find it. */
-async function insertIssuerKey(database: Queryable, masterKey: MasterKey): Promise<void> {
+/**
+ * The issuer's key also enters the public-key database, where devices find it; it signs from `leadSeconds` on, so that
+ * they have. Returns its id.
+ */
+export async function insertIssuerKey(database: Queryable, masterKey: MasterKey, leadSeconds = 0): Promise<Thumbprint> {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   const x = publicKey.export({ format: 'jwk' }).x ?? '';
   const jwk: Ed25519PublicJwk = { kty: 'OKP', crv: 'Ed25519', x };
@@ -63,11 +68,13 @@ async function insertIssuerKey(database: Queryable, masterKey: MasterKey): Promi
   const wrapped = wrapSecret(masterKey, secret, associatedTextOf('issuer', id));
   await database.query(
     `with signing as (
-       insert into signing_keys (id, purpose, algorithm, wrapped_secret, public_jwk) values ($1, 'issuer', 'EdDSA', $2, $3)
+       insert into signing_keys (id, purpose, algorithm, wrapped_secret, public_jwk, signs_from)
+       values ($1, 'issuer', 'EdDSA', $2, $3, date_trunc('milliseconds', now()) + make_interval(secs => $4))
      )
      insert into public_keys (id, type, jwk) values ($1, 'issuer', $3)`,
-    [id, wrapped, JSON.stringify(jwk)],
+    [id, wrapped, JSON.stringify(jwk), leadSeconds],
   );
+  return id;
 }
 
 function associatedTextOf(purpose: SigningPurpose, id: string): string {

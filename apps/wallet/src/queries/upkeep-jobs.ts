@@ -15,16 +15,19 @@ const sweepStatement = statement(
     )`,
 );
 
-/** Refunds the tokens that are past their expiry, batch by batch. Running it again, or twice at once, refunds nothing twice. */
-export function tokenExpiryJob(database: Queryable, ledger: Ledger): MaintenanceJob {
+/**
+ * Refunds the tokens whose expiry passed `graceSeconds` ago to whoever owned them last, batch by batch; until then a transfer of theirs may
+ * still come in. Running it again, or twice at once, refunds nothing twice.
+ */
+export function tokenExpiryJob(database: Queryable, ledger: Ledger, graceSeconds: number): MaintenanceJob {
   return {
     name: 'token_expiry',
     async run({ signal }) {
       let expired = 0;
       for (let found = expiryBatch; found === expiryBatch && !signal.aborted;) {
-        const ids = await readLapsedTokenIds(database, 0, expiryBatch);
+        const ids = await readLapsedTokenIds(database, graceSeconds, expiryBatch);
         found = ids.length;
-        if (found > 0) expired += await ledger.closeTokens(ids, 'expired');
+        if (found > 0) expired += await ledger.closeTokens(ids, 'expired', graceSeconds);
       }
       return { detail: `${expired} expired tokens were refunded.`, counts: { expired } };
     },

@@ -7,25 +7,29 @@ import type { FastifyInstance } from 'fastify';
 import type { AccessTokens } from '../accounts/access-tokens.js';
 import type { Accounts } from '../accounts/accounts.js';
 import type { Sessions } from '../accounts/sessions.js';
+import { issuerKeyChanges } from '../caching/issuer-key-changes.js';
 import { withKeysAnnounced } from '../caching/key-changes.js';
 import { responsePolicies, type ResponsePolicies } from '../caching/response-policies.js';
 import type { WarmingOptions } from '../caching/warming.js';
 import { cachedPrincipals, forgetPrincipal } from '../caching/wallet-cache.js';
 import type { Config } from '../config/config.js';
 import { toJwks } from '../keys/jwks.js';
-import type { Keyring } from '../keys/keyring.js';
+import type { LiveKeyring } from '../keys/live-keyring.js';
+import type { MasterKey } from '../keys/master-key.js';
 import { PublicKeyDatabase } from '../keys/public-keys.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { QueryOptimizationService } from '../queries/query-optimization-service.js';
 import type { TransferSync } from '../tokens/sync/transfer-sync.js';
 import type { TokenDivisionOptions } from '../tokens/token-division.js';
 import type { TokenService } from '../tokens/token-service.js';
+import { adminKeyRoutes } from './admin-keys.routes.js';
 import { adminMoneyRoutes } from './admin-money.routes.js';
 import { adminUserRoutes } from './admin-users.routes.js';
 import { auditRoutes } from './audit.routes.js';
 import { authRoutes } from './auth.routes.js';
 import { installAuthentication, principalIfAny, type Authenticate } from './authentication.js';
 import { deviceRoutes } from './devices.routes.js';
+import { doubleSpendRoutes } from './double-spends.routes.js';
 import { holdRoutes } from './holds.routes.js';
 import { installOpenApi } from './openapi.js';
 import { installOperatorAudit } from './operator-audit.js';
@@ -46,7 +50,8 @@ export interface RouteServices {
   accounts: Accounts;
   accessTokens: AccessTokens;
   sessions: Sessions;
-  keyring: Keyring;
+  keyring: LiveKeyring;
+  masterKey: MasterKey;
   ledger: Ledger;
   tokens: TokenService;
   division: TokenDivisionOptions;
@@ -135,17 +140,24 @@ async function registerAccountRoutes(
 /** Offline tokens, and the keys that they are verified with. */
 async function registerTokenRoutes(
   app: FastifyInstance,
-  { tokens, division, sync, queries, keyring }: RouteServices,
+  services: RouteServices,
   {
     authenticate,
     policies,
     publicKeys,
   }: { authenticate: Authenticate; policies: ResponsePolicies; publicKeys: PublicKeyDatabase },
 ): Promise<void> {
+  const { config, tokens, division, sync, queries, keyring, masterKey, database, cacheService } = services;
   await app.register(tokenRoutes, { authenticate, tokens, queries });
-  await app.register(tokenTransferRoutes, { authenticate, division, sync });
+  const policy = { ...config.tokens, currency: config.currency };
+  await app.register(tokenTransferRoutes, { authenticate, division, sync, policy });
+  await app.register(doubleSpendRoutes, { authenticate, database });
   const jwks = () => toJwks(keyring, Date.now());
   await app.register(publicKeyRoutes, { publicKeys, jwks, authenticate, policies });
+  const { ttlSeconds, expiryGraceSeconds, keyLeadSeconds } = config.tokens;
+  const rotation = { leadSeconds: keyLeadSeconds, overlapSeconds: ttlSeconds + expiryGraceSeconds };
+  const keys = issuerKeyChanges({ database, masterKey, keyring, cache: cacheService, rotation });
+  await app.register(adminKeyRoutes, { authenticate, keys });
 }
 
 const json = (content: unknown): { body: string; contentType: string } => ({

@@ -1,4 +1,4 @@
-import { maxTokenLength } from '@dunlin/offline';
+import { maxTokenLength, mostOutputs } from '@dunlin/offline';
 import { Type, type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { AmountMinor } from '../ledger/money.js';
 import { transferRefusals } from '../tokens/sync/read-transfer.js';
@@ -9,7 +9,18 @@ import { markReplayed, readIdempotency } from './idempotency.js';
 import { invalid } from './invalid-part.js';
 import { presentToken } from './presentation.js';
 import { refusalProblem } from './refusals.js';
-import { Amount, AmountOut, bearer, closed, Id, idempotencyHeaders, problems, TokenSchema, words } from './schemas.js';
+import {
+  Amount,
+  AmountOut,
+  bearer,
+  closed,
+  Currency,
+  Id,
+  idempotencyHeaders,
+  problems,
+  TokenSchema,
+  words,
+} from './schemas.js';
 import type { TypedApp } from './typed-app.js';
 import { readAmount } from './wallet.routes.js';
 
@@ -17,6 +28,17 @@ export interface TokenTransferRoutesOptions {
   authenticate: Authenticate;
   division: TokenDivisionOptions;
   sync: TransferSync;
+  policy: TokenPolicy;
+}
+
+/** What a device needs to know of the issuer's limits before it goes offline. */
+export interface TokenPolicy {
+  currency: string;
+  maxAmountMinor: bigint;
+  ttlSeconds: number;
+  maxHops: number;
+  safetyMarginSeconds: number;
+  expiryGraceSeconds: number;
 }
 
 /** A thousand transfers of the longest form, with what JSON puts around them. */
@@ -36,6 +58,7 @@ const ResultSchema = Type.Object({
 export const tokenTransferRoutes: FastifyPluginAsyncTypebox<TokenTransferRoutesOptions> = async (app, options) => {
   divideRoute(app, options);
   syncRoute(app, options);
+  policyRoute(app, options);
 };
 
 function divideRoute(app: TypedApp, { authenticate, division }: TokenTransferRoutesOptions): void {
@@ -115,6 +138,43 @@ function syncRoute(app: TypedApp, { authenticate, sync }: TokenTransferRoutesOpt
       const { results, redemption } = outcome;
       return { results: results.map(presentResult), ...(redemption === undefined ? {} : { redemption }) };
     },
+  );
+}
+
+function policyRoute(app: TypedApp, { authenticate, policy }: TokenTransferRoutesOptions): void {
+  const { currency, maxAmountMinor, ttlSeconds, maxHops, safetyMarginSeconds, expiryGraceSeconds } = policy;
+  const answer = {
+    currency,
+    maxAmount: maxAmountMinor.toString(),
+    ttlSeconds,
+    maxHops,
+    maxOutputs: mostOutputs,
+    safetyMarginSeconds,
+    expiryGraceSeconds,
+  };
+  app.get(
+    '/tokens/policy',
+    {
+      onRequest: authenticate(),
+      schema: {
+        tags: ['tokens'],
+        summary: 'The limits that a device should know before it goes offline',
+        security: bearer,
+        response: {
+          200: Type.Object({
+            currency: Currency,
+            maxAmount: AmountOut,
+            ttlSeconds: Type.Integer(),
+            maxHops: Type.Integer(),
+            maxOutputs: Type.Integer(),
+            safetyMarginSeconds: Type.Integer(),
+            expiryGraceSeconds: Type.Integer(),
+          }),
+          ...problems(401),
+        },
+      },
+    },
+    async () => answer,
   );
 }
 

@@ -2,6 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { issuerStripe } from '../../ledger/system-accounts.js';
 import type { AmountMinor } from '../../ledger/money.js';
 import type { TokenIssuer, UnsignedToken } from '../token-issuer.js';
+import { pauseEvery } from './pause.js';
 import type { PlannedTransfer, SyncPlan } from './plan.js';
 
 /** An output of a planned transfer and the token that it would become. */
@@ -16,27 +17,30 @@ export interface PlannedOutput {
   fresh: boolean;
 }
 
-/** The outputs of all planned transfers, each a token that lacks its signature. */
-export function planOutputs(
+/** The outputs of all planned transfers, each a token that lacks its signature; some 50 µs each, so with pauses. */
+export async function planOutputs(
   planned: readonly PlannedTransfer[],
   issuer: TokenIssuer,
   keyId: string,
   issuedAtMs: number,
-): PlannedOutput[] {
+): Promise<PlannedOutput[]> {
   const made = new Map<PlannedTransfer, PlannedOutput[]>();
-  return planned.flatMap((one, item) => {
+  for (const [item, one] of planned.entries()) {
+    await pauseEvery(64, item);
+    made.set(one, outputsOf(one, item, spentTokenId(one, made)));
+  }
+  return [...made.values()].flat();
+
+  function outputsOf(one: PlannedTransfer, item: number, parentId: string): PlannedOutput[] {
     const transactions = new Map<string, string>();
-    const parentId = spentTokenId(one, made);
-    const outputs = one.transfer.fields.outputs.map(({ keyId: deviceKeyId, amountMinor }, output): PlannedOutput => {
+    return one.transfer.fields.outputs.map(({ keyId: deviceKeyId, amountMinor }, output) => {
       const { userId } = one.receivers[output] as PlannedTransfer['receivers'][number];
       if (userId !== one.signer.userId && !transactions.has(userId)) transactions.set(userId, uuidv7());
       const amount = amountMinor as AmountMinor;
       const token = issuer.draft({ amount, issuedAtMs, expiresAtMs: one.expiresAtMs, deviceKeyId, parentId }, keyId);
       return { item, output, userId, token, transactionId: transactions.get(userId) ?? null, fresh: !one.known };
     });
-    made.set(one, outputs);
-    return outputs;
-  });
+  }
 }
 
 function spentTokenId({ input }: PlannedTransfer, made: ReadonlyMap<PlannedTransfer, PlannedOutput[]>): string {

@@ -6,6 +6,7 @@ import type { IssuerKey } from '../../keys/keyring.js';
 import type { SignatureWorkers } from '../signature-workers.js';
 import { commitAndAnnounce, type PublishedRow, type TokenCommits } from '../token-commits.js';
 import type { TokenIssuer } from '../token-issuer.js';
+import { pauseEvery } from './pause.js';
 import { planSync, withoutForged, type RefusedTransfer, type SyncPlan } from './plan.js';
 import { readTransfer, type ReadTransfer, type TransferRefusal } from './read-transfer.js';
 import { readStoredPieces } from './stored-pieces.js';
@@ -89,7 +90,7 @@ export class TransferSync {
     plan.refused.push(...batch.refused);
     const issuerKey = keyring.issuerKey;
     const issuedAtMs = clock.wallMs();
-    const outputs = planOutputs(plan.planned, issuer, issuerKey.id, issuedAtMs);
+    const outputs = await planOutputs(plan.planned, issuer, issuerKey.id, issuedAtMs);
     const fresh = outputs.filter((output) => output.fresh);
     const signatures = await workers.sign(
       issuerKey.privateKey,
@@ -141,7 +142,7 @@ async function readBatch(compacts: readonly string[]): Promise<Batch> {
   const batch: Batch = { read: [], refused: [], repeated: [] };
   const first = new Map<string, number>();
   for (const [index, compact] of compacts.entries()) {
-    if (index > 0 && index % readAtOnce === 0) await new Promise((resolve) => setImmediate(resolve));
+    await pauseEvery(readAtOnce, index);
     const transfer = readTransfer(compact);
     if (transfer.kind === 'refused') {
       batch.refused.push({ index, code: transfer.code });
