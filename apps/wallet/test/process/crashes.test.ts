@@ -1,0 +1,186 @@
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Database } from '@dunlin/postgres';
+import { startTestPostgres, type TestPostgres } from '@dunlin/testkit';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { reconcile } from '../../src/ledger/reconciliation.js';
+import { CrashBooks } from './crash-books.js';
+import { ask, CrashLoad, isFinal, seeded, type Asked, type Person, type Told } from './crash-load.js';
+import { get, post, startWallet, until, type WalletProcess } from './wallet-process.js';
+
+/**
+ * The wallet and PostgreSQL are killed with -9 at random moments while money is moved in every way. Six times by default;
+ *   CRASHES=50 npx vitest run apps/wallet/test/process/crashes.test.ts
+ * does it fifty times, and CRASH_SEED=… does what a run before did. Runs the built wallet.
+ */
+const crashes = Number(process.env['CRASHES'] ?? 6);
+const seed = Number(process.env['CRASH_SEED'] ?? randomBytes(4).readUInt32BE());
+const random = seeded(seed);
+const hands = 24;
+const credentials = { email: 'operator@example.test', password: 'operator of the crashes' };
+const environment = {
+  LOG_LEVEL: 'silent',
+  RATE_LIMIT_MAX: '0',
+  WARM_ACTIVE_USERS: '0',
+  MAX_EVENT_LOOP_DELAY_MS: '0',
+  MASTER_KEY: randomBytes(32).toString('hex'),
+  OPERATOR_EMAIL: credentials.email,
+  OPERATOR_PASSWORD: credentials.password,
+};
+
+let server: TestPostgres;
+let wallet: WalletProcess;
+let url: string;
+let people: Person[];
+let operator: Person;
+
+async function startApi(): Promise<void> {
+  wallet = startWallet({ ...environment, DATABASE_URL: server.ownerUrl }, [
+    process.execPath,
+    'apps/wallet/dist/src/main.js',
+  ]);
+  url = await wallet.ready;
+}
+
+async function signedIn(path: string, body: object): Promise<Person> {
+  const answer = await post(url + path, body);
+  expect(answer.status, JSON.stringify(answer.body)).toBeLessThan(300);
+  const { user, accessToken } = answer.body as { user: { id: string }; accessToken: string };
+  return { id: user.id, token: accessToken };
+}
+
+beforeAll(async () => {
+  server = await startTestPostgres({ durable: true });
+  await startApi();
+  operator = await signedIn('/auth/login', credentials);
+  people = [];
+  for (let i = 0; i < 6; i += 1)
+    people.push(
+      await signedIn('/auth/register', { email: `p${i}@example.test`, password: 'a password of the crashes' }),
+    );
+}, 120_000);
+afterAll(async () => {
+  wallet?.process.kill('SIGKILL');
+  await wallet?.ended;
+  await server?.stop();
+});
+
+type Victim = 'api' | 'postgres' | 'both';
+
+async function kill(victim: Victim): Promise<void> {
+  if (victim !== 'postgres') wallet.process.kill('SIGKILL');
+  if (victim !== 'api') await server.kill9();
+  if (victim !== 'postgres') await wallet.ended;
+}
+
+async function bringBack(victim: Victim): Promise<void> {
+  if (victim !== 'api') await server.restart();
+  if (victim !== 'postgres') await startApi();
+  await until(
+    'it serves again',
+    () =>
+      get(`${url}/wallet/balance`, auth(operator)).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    60_000,
+  );
+}
+
+const auth = ({ token }: Person): Record<string, string> => ({ authorization: `Bearer ${token}` });
+
+/** Asks again under the same key until the wallet gives its word. */
+async function settle(asked: Asked): Promise<Told> {
+  for (let attempt = 0; attempt < 100; attempt += 1) {
+    const told = await ask(url, asked);
+    // A killed wallet's statement may still be running in PostgreSQL: its key is in flight for a moment.
+    if (told !== undefined && !told.text.includes('in_flight')) return told;
+    await delay(50);
+  }
+  throw new Error(`${asked.kind} got no answer after the crash`);
+}
+
+/** What was acknowledged is said again, word for word; what was not is settled now, once, and then said again too. */
+async function verify(
+  asked: Asked[],
+  books: CrashBooks,
+  load: CrashLoad,
+): Promise<{ unanswered: number; done: number }> {
+  let [unanswered, done] = [0, 0];
+  const queue = [...asked];
+  const worker = async (): Promise<void> => {
+    for (let one = queue.pop(); one !== undefined; one = queue.pop()) {
+      const told = await settle(one);
+      if (isFinal(one.answer)) {
+        expect({ ...told, replayed: true }, `${one.kind} ${one.path}`).toEqual({ ...one.answer, replayed: true });
+        expect(told.replayed).toBe(true);
+      } else {
+        unanswered += 1;
+        if (told.replayed) done += 1;
+        load.remember(one, told);
+        if (isFinal(told)) expect(await settle(one)).toEqual({ ...told, replayed: true });
+      }
+      books.enter(one, told);
+    }
+  };
+  await Promise.all(Array.from({ length: hands }, worker));
+  return { unanswered, done };
+}
+
+/** Nothing half done: every completed transaction has its two entries, every hold is as its transaction says. */
+const halfDone = `
+  select 'entries of ' || t.id as what from transactions t left join entries e on e.transaction_id = t.id
+   group by t.id, t.status having count(e.*) <> case t.status when 'completed' then 2 else 0 end
+  union all
+  select 'hold ' || h.transaction_id from holds h join transactions t on t.id = h.transaction_id
+   where (h.state = 'open') <> (t.status = 'pending') or (h.state = 'captured') <> (t.status = 'completed')
+  union all
+  select 'key ' || k.key from idempotency_keys k left join transactions t on t.id = k.transaction_id
+   where k.outcome = 'completed' and t.id is null
+  union all
+  select 'reversal ' || r.reversal_id from reversals r left join transactions t on t.id = r.reversal_id where t.id is null`;
+
+async function expectWhole(books: CrashBooks): Promise<void> {
+  const database = new Database({ connectionString: server.ownerUrl, poolSize: 2 });
+  try {
+    expect((await database.query(halfDone)).rows).toEqual([]);
+    const { sum, issuerFloat, tokensOut, discrepancies } = await reconcile(database);
+    expect({ sum, float: issuerFloat - tokensOut, discrepancies }).toEqual({ sum: 0n, float: 0n, discrepancies: [] });
+  } finally {
+    await database.close();
+  }
+  for (const person of people) {
+    const { body } = await get(`${url}/wallet/balance`, auth(person));
+    expect(body).toMatchObject(books.expected(person.id));
+  }
+}
+
+test(
+  `${crashes} crashes under load lose nothing and leave nothing half done`,
+  { timeout: crashes * 60_000 },
+  async () => {
+    const load = new CrashLoad(people, operator, random);
+    const books = new CrashBooks();
+    const totals = { asked: 0, acknowledged: 0, unanswered: 0, done: 0, api: 0, postgres: 0, both: 0 };
+    for (let round = 1; round <= crashes; round += 1) {
+      const victim = (['api', 'postgres', 'both'] as const)[Math.floor(random() * 3)] as Victim;
+      const running = load.run(url, hands);
+      await delay(200 + random() * 1_300);
+      await kill(victim);
+      load.stop();
+      await running;
+      await bringBack(victim);
+      const asked = load.takeAsked();
+      const { unanswered, done } = await verify(asked, books, load);
+      await expectWhole(books);
+      totals[victim] += 1;
+      totals.asked += asked.length;
+      totals.acknowledged += asked.length - unanswered;
+      totals.unanswered += unanswered;
+      totals.done += done;
+    }
+    console.log(`seed ${seed}:`, JSON.stringify(totals));
+    expect(totals.acknowledged).toBeGreaterThan(crashes * 5);
+    expect(totals.unanswered).toBeGreaterThan(0);
+  },
+);
