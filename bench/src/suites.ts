@@ -5,6 +5,7 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   cache: async () => (await import('./cache/cache-suite.js')).cacheSuite,
   monitoring: async () => (await import('./monitoring/monitoring-suite.js')).monitoringSuite,
   postgres: async () => (await import('./postgres/postgres-suite.js')).postgresSuite,
+  ledger: async () => (await import('./ledger/ledger-suite.js')).ledgerSuite,
 };
 
 export const suiteNames: readonly string[] = Object.keys(suites);

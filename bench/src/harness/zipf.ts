@@ -9,12 +9,12 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** `length` ranks from 0 to `population - 1`, Zipf with exponent 1, in a fixed pseudo-random order. */
-export function zipfRanks(population: number, length: number, seed = 1): Int32Array {
+/** `length` ranks from 0 to `population - 1` by Zipf's law, in a fixed pseudo-random order; an exponent of 0 makes all alike. */
+export function zipfRanks(population: number, length: number, seed = 1, exponent = 1): Int32Array {
   const cumulative = new Float64Array(population);
   let sum = 0;
   for (let rank = 0; rank < population; rank += 1) {
-    sum += 1 / (rank + 1);
+    sum += 1 / (rank + 1) ** exponent;
     cumulative[rank] = sum;
   }
   const random = seededRandom(seed);
