@@ -21,13 +21,16 @@ export interface SigningKeyRow {
   notAfter: Date | null;
 }
 
-/** All keys that sign, will sign or still verify, oldest first. */
+/**
+ * All keys that sign, will sign or still verify, oldest first. The clock is the one of this moment, not of the transaction's begin: whoever
+ * waited for the lock would else find that the keys which were made meanwhile do not sign yet.
+ */
 export async function readSigningKeys(database: Queryable): Promise<SigningKeyRow[]> {
   const { rows } = await database.query<Omit<SigningKeyRow, 'associatedText'>>(
     `select id, purpose, wrapped_secret as "wrappedSecret", public_jwk as "publicJwk", retired_at is not null as retired,
-            signs_from <= now() and (retired_at is null or retired_at > now()) as signs, not_after as "notAfter"
+            signs_from <= clock_timestamp() and (retired_at is null or retired_at > clock_timestamp()) as signs, not_after as "notAfter"
        from signing_keys
-      where not_after is null or not_after > now()
+      where not_after is null or not_after > clock_timestamp()
       order by created_at, id`,
   );
   return rows.map((row) => ({ ...row, associatedText: associatedTextOf(row.purpose, row.id) }));

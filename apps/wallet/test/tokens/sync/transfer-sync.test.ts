@@ -25,6 +25,8 @@ const rows = async <Row>(text: string, values: unknown[] = []) =>
 const tokensOf = (holder: Holder) =>
   readTokensPage(bench.bench.database, holder.id, { status: 'active', afterId: null, limit: 100 });
 
+const flags = (holder: Holder) => rows('select refusals from flagged_signers where key_id = $1', [holder.device.keyId]);
+
 describe('a payment with change', () => {
   test('spends the token, pays the receiver and gives the change back, in both histories', async () => {
     const [token = ''] = await bench.buy(alice, 100);
