@@ -106,7 +106,7 @@ export class CacheService extends EventEmitter<CacheEvents> {
     const entry = this.reads.inMemory(key, this.core.clock.monotonicMs());
     if (entry) {
       this.tellMemoryHit(entry.policy.name);
-      return Promise.resolve(handOut(entry.stored) as T);
+      return Promise.resolve((entry.value === undefined ? handOut(entry.stored) : entry.value) as T);
     }
     return this.getSlowly(key);
   }

@@ -1,3 +1,5 @@
+import { performance } from 'node:perf_hooks';
+
 /** Time as the cache sees it. Only differences of `monotonicMs` decide anything; `wallMs` notices a suspended machine. */
 export interface Clock {
   /** Milliseconds that never go back. */

@@ -56,7 +56,7 @@ export class CacheCore {
   servable(key: string, nowMs: number, staleMs: number): Entry | undefined {
     const entry = this.memory.get(key);
     if (!entry || entry.freshUntilMs + staleMs <= nowMs || !this.memoryServes(entry.policy, nowMs)) return undefined;
-    entry.used = true;
+    if (!entry.used) entry.used = true;
     return entry;
   }
 

@@ -6,13 +6,13 @@ export interface Entry {
   readonly key: string;
   readonly policy: CompiledClass;
   readonly stored: StoredValue;
+  /** What a caller gets of a JSON value; it stands here as well so that a hit need not look into `stored`. Undefined for bytes. */
+  readonly value: unknown;
   /** The data's own version, where it has one: never replaced by a lower. */
   readonly version: number | undefined;
   readonly storedAtMs: number;
-  /** Until then the value is fresh. */
+  /** Until then the value is fresh. In whole milliseconds, cut off: a fraction would lie in an object of its own, and be one more to fetch at each hit. */
   readonly freshUntilMs: number;
-  /** Until then it may be used stale, as its class allows. */
-  readonly keptUntilMs: number;
   readonly tags: readonly string[];
   readonly groups: readonly string[];
   readonly sizeBytes: number;
@@ -37,25 +37,20 @@ export interface NewEntry {
 /** Builds an entry whose ttl is already jittered and capped. */
 export function newEntry(given: NewEntry): Entry {
   const { policy, nowMs, ttlMs } = given;
-  const freshUntilMs = nowMs + ttlMs;
+  const freshUntilMs = Math.floor(nowMs + ttlMs);
   return {
     key: given.key,
     policy,
     stored: given.stored,
+    value: given.stored.kind === 'json' ? given.stored.value : undefined,
     version: given.version,
     storedAtMs: nowMs,
     freshUntilMs,
-    keptUntilMs: freshUntilMs + staleWindowMs(policy),
     tags: given.tags,
     groups: given.groups,
     sizeBytes: entryOverheadBytes + given.key.length * 2 + sizeOf(given.stored),
     used: false,
   };
-}
-
-/** How long past its ttl a value of this class may still be of use. */
-export function staleWindowMs(policy: CompiledClass): number {
-  return Math.max(policy.staleWhileRevalidateMs, policy.staleIfErrorMs);
 }
 
 /** The class's ttl, or the one given, shortened by the class's jitter; `random` is from 0 to 1. */

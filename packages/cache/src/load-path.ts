@@ -128,14 +128,14 @@ export class LoadPath {
     const flight = this.core.openFlight(wanted.key, wanted.tags);
     const waiters = new Waiters();
     this.waiters.set(flight, waiters);
-    const outcome = this.fly(wanted, flight, waiters.signal).finally(() => this.core.flights.close(flight));
+    const outcome = this.fly(wanted, flight, waiters).finally(() => this.core.flights.close(flight));
     flight.outcome = outcome;
     // A caller may have aborted before it could wait.
     outcome.catch(() => undefined);
     return flight;
   }
 
-  private async fly<T>(wanted: Wanted<T>, flight: Flight, signal: AbortSignal): Promise<Landed> {
+  private async fly<T>(wanted: Wanted<T>, flight: Flight, waiters: Waiters): Promise<Landed> {
     const { policy, options } = wanted;
     const shared = policy.inRedis ? this.core.shared : undefined;
     const failed = this.core.failedLoads.waiting(wanted.key, this.core.clock.monotonicMs());
@@ -146,12 +146,13 @@ export class LoadPath {
     let spare: SharedHit | undefined;
     let claim: FillClaim | undefined;
     if (shared) {
-      const found = await this.fromShared(wanted, shared, flight, signal);
+      const found = await this.fromShared(wanted, shared, flight, waiters);
       if (found.kind === 'landed') return found.landed;
       spare = found.spare;
       claim = found.claim;
     }
     const startedMs = this.core.clock.monotonicMs();
+    const { signal } = waiters;
     let loaded: Loaded;
     try {
       loaded = await runLoader(wanted.loader, signal);
@@ -231,7 +232,7 @@ export class LoadPath {
     wanted: Wanted<T>,
     shared: SharedTier,
     flight: Flight,
-    signal: AbortSignal,
+    waiters: Waiters,
   ): Promise<{ kind: 'landed'; landed: Landed } | { kind: 'load'; spare?: SharedHit; claim?: FillClaim }> {
     const { key, policy, options, tags } = wanted;
     let spare: SharedHit | undefined;
@@ -257,7 +258,7 @@ export class LoadPath {
       const stale = options.allowStale === 'while-loading' && spare && this.staleOf(wanted, spare);
       if (stale) return { kind: 'landed', landed: stale };
       policy.counters.joined += 1;
-      await shared.untilFilled(key, claim.leaseMs, signal);
+      await shared.untilFilled(key, claim.leaseMs, waiters.signal);
     }
     return spare ? { kind: 'load', spare } : { kind: 'load' };
   }

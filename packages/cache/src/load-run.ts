@@ -12,10 +12,17 @@ export interface Loaded {
 
 /** Who waits for a load. When the last one gives up, the load is told. */
 export class Waiters {
-  private readonly controller = new AbortController();
+  /** Made when a load first asks for its signal: most reads end before one is needed. */
+  private controller: AbortController | undefined;
+  private abandonedFor: unknown;
+  private isAbandoned = false;
   private waiting = 0;
 
   get signal(): AbortSignal {
+    if (!this.controller) {
+      this.controller = new AbortController();
+      if (this.isAbandoned) this.controller.abort(this.abandonedFor);
+    }
     return this.controller.signal;
   }
 
@@ -26,8 +33,14 @@ export class Waiters {
       return signal ? await abandonable(outcome, signal) : await outcome;
     } finally {
       this.waiting -= 1;
-      if (this.waiting === 0 && signal?.aborted) this.controller.abort(signal.reason);
+      if (this.waiting === 0 && signal?.aborted) this.abandon(signal.reason);
     }
+  }
+
+  private abandon(reason: unknown): void {
+    this.isAbandoned = true;
+    this.abandonedFor = reason;
+    this.controller?.abort(reason);
   }
 }
 

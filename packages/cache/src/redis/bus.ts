@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.js';
+import { pause, type Clock } from '../clock.js';
 import type { StaleNames } from '../coherence/commit-log.js';
 import type { RedisClient } from './client.js';
 import { decodeBusMessage, encodeBusMessage } from './bus-message.js';
@@ -105,21 +105,33 @@ export class InvalidationBus {
   }
 }
 
-/** Subscribes `client` to `channels` whenever it is ready. */
+/**
+ * Subscribes `client` to `channels` whenever it is ready. Resolves after the first attempt, or after `withinMs`: the first subscription
+ * makes memory start over, and with it every load under way, so a caller who has just connected should not load before it.
+ */
 export async function keepSubscribed(
   client: RedisClient,
   channels: readonly string[],
   on: { subscribed(): void; lost(): void; message(channel: string, message: string): void },
+  wait: { readonly clock: Clock; readonly withinMs: number },
 ): Promise<void> {
+  const attempted = new AbortController();
   client.on('message', (channel: string, message: string) => on.message(channel, message));
   client.on('close', () => on.lost());
   client.on('end', () => on.lost());
   // The client re-subscribes by itself as well; doing it here too is what tells when it is done.
   client.on('ready', () => {
-    client.subscribe(...channels).then(
-      () => on.subscribed(),
-      () => on.lost(),
-    );
+    client
+      .subscribe(...channels)
+      .then(
+        () => on.subscribed(),
+        () => on.lost(),
+      )
+      .finally(() => attempted.abort());
   });
-  await client.connect().catch(() => undefined);
+  const reached = await client.connect().then(
+    () => true,
+    () => false,
+  );
+  if (reached) await pause(wait.clock, wait.withinMs, attempted.signal);
 }

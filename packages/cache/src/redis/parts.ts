@@ -69,14 +69,19 @@ export async function connectRedis(
     : undefined;
   await Promise.all([
     link.open(),
-    keepSubscribed(listener, bus ? [keys.filled, keys.bus] : [keys.filled], {
-      subscribed() {
-        waiters.wakeAll();
-        bus?.onSubscribed();
+    keepSubscribed(
+      listener,
+      bus ? [keys.filled, keys.bus] : [keys.filled],
+      {
+        subscribed() {
+          waiters.wakeAll();
+          bus?.onSubscribed();
+        },
+        lost: () => bus?.onLost(),
+        message: (channel, message) => (channel === keys.filled ? waiters.wake(message) : bus?.onMessage(message)),
       },
-      lost: () => bus?.onLost(),
-      message: (channel, message) => (channel === keys.filled ? waiters.wake(message) : bus?.onMessage(message)),
-    }),
+      { clock, withinMs: commandTimeoutMs * 2 },
+    ),
   ]);
   bus?.start();
   const stopPaying = repeat(() => tier.owedCount > 0 && pay(), payEveryMs, core);
