@@ -11,7 +11,7 @@ export {
 export type { MonitoringOptions, MonitoringStore } from './options.js';
 export type { DurationFigures, EndpointMetrics, PerformanceMetrics } from './performance-metrics.js';
 export type { Health, ServiceHealth } from './health.js';
-export type { WindowSeconds } from './metrics/sliding-window.js';
+export { SlidingWindow, WindowReading, type WindowSeconds } from './metrics/sliding-window.js';
 export { LatencySketch, RELATIVE_ERROR } from './metrics/latency-sketch.js';
 export type { SystemFigures } from './system/system-sampler.js';
 export type { CacheClassFigures, CacheCounters, CacheSource, InvalidationTarget } from './sources/cache-source.js';

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { LatencySketch } from '../src/metrics/latency-sketch.js';
 import { SlidingWindow, WindowReading, type WindowSeconds } from '../src/metrics/sliding-window.js';
 
 function countIn(window: SlidingWindow, seconds: WindowSeconds, nowMs: number): number {
@@ -62,6 +63,35 @@ describe('SlidingWindow', () => {
     unturned.open.record(5);
     unturned.openCounters[0] = 1;
     expect(countIn(unturned, 60, 3_000_000)).toBe(1);
+  });
+
+  it('tells the same from its common counts as from the slots themselves, through every fold and after an idle hour', () => {
+    const window = new SlidingWindow(1, 0);
+    const seen: { atMs: number; ms: number }[] = [];
+    let nowMs = 0;
+    let seed = 3;
+    const uniform = (): number => (seed = (Math.imul(seed, 1_664_525) + 1_013_904_223) >>> 0) / 2 ** 32;
+    const check = (): void => {
+      const reading = new WindowReading(1);
+      window.read(3600, nowMs, reading);
+      const inside = seen.filter(({ atMs }) => atMs >= nowMs - reading.coveredMs).map(({ ms }) => ms);
+      expect(reading.sketch.count).toBe(inside.length);
+      const exact = new LatencySketch();
+      for (const ms of inside) exact.record(ms);
+      expect([...reading.sketch.encode().subarray(25)]).toEqual([...exact.encode().subarray(25)]);
+      expect([reading.sketch.minMs, reading.sketch.maxMs]).toEqual([exact.minMs, exact.maxMs]);
+    };
+    for (let step = 0; step < 900; step += 1) {
+      const ms = Math.exp(10 * uniform());
+      window.open.record(ms);
+      window.openCounters[0]! += 1;
+      seen.push({ atMs: nowMs, ms });
+      // Now and then nobody turns it for a while, once for longer than the hour.
+      nowMs += step === 500 ? 4_000_000 : uniform() < 0.05 ? 90_000 : 5_000;
+      window.turn(nowMs);
+      if (step % 25 === 0 || step === 500 || step === 501) check();
+    }
+    check();
   });
 
   it('keeps lifetime totals that only grow, whatever the window forgets', () => {

@@ -1,4 +1,4 @@
-import { appendVarint, readVarint, type Cursor } from './varint.js';
+import { addEncodedCounts, encodeCounts } from './encoded-counts.js';
 
 /**
  * The buckets are the leading bits of a 32-bit float: the exponent and the first six bits of the mantissa, so every
@@ -106,12 +106,17 @@ export class LatencySketch {
   }
 
   merge(other: LatencySketch): void {
+    this.mergeCounts(other);
+    this.#absorbExtremes(other.sumMs, other.minMs, other.maxMs);
+  }
+
+  /** Adds only the counts of another sketch. */
+  mergeCounts(other: LatencySketch): void {
     const mine = this.#buckets;
     const theirs = other.#buckets;
     for (let bucket = 0; bucket < BUCKET_COUNT; bucket += 1) mine[bucket]! += theirs[bucket]!;
     this.count += other.count;
     this.rejected += other.rejected;
-    this.#absorbExtremes(other.sumMs, other.minMs, other.maxMs);
   }
 
   clear(): void {
@@ -148,15 +153,7 @@ export class LatencySketch {
 
   /** The sketch as bytes: a version, sum, smallest and largest as doubles, then (gap, count) pairs as varints. Empty buckets take no room. */
   encode(): Uint8Array {
-    const bytes: number[] = [];
-    let previous = -1;
-    for (let bucket = 0; bucket < BUCKET_COUNT; bucket += 1) {
-      const count = this.#buckets[bucket]!;
-      if (count === 0) continue;
-      appendVarint(bytes, bucket - previous - 1);
-      appendVarint(bytes, count);
-      previous = bucket;
-    }
+    const bytes = encodeCounts(this.#buckets);
     const encoded = new Uint8Array(HEADER_BYTES + bytes.length);
     const view = new DataView(encoded.buffer);
     view.setUint8(0, FORMAT_VERSION);
@@ -169,21 +166,23 @@ export class LatencySketch {
 
   /** Adds an encoded sketch to this one. Throws a RangeError on bytes that `encode` did not make; this sketch is then unchanged in its totals. */
   mergeEncoded(encoded: Uint8Array): void {
+    this.mergeEncodedCounts(encoded);
+    this.mergeEncodedExtremes(encoded);
+  }
+
+  /** Adds only the counts of an encoded sketch: all that its quantiles need, but for the exact ends. */
+  mergeEncodedCounts(encoded: Uint8Array): void {
+    this.count += addEncodedCounts(countsIn(encoded), this.#buckets, 1);
+  }
+
+  /** Takes counts away that `mergeEncodedCounts` added. */
+  removeEncodedCounts(encoded: Uint8Array): void {
+    this.count -= addEncodedCounts(countsIn(encoded), this.#buckets, -1);
+  }
+
+  /** Adds the sum of an encoded sketch, and takes over its smallest and largest value where they are beyond this one's. */
+  mergeEncodedExtremes(encoded: Uint8Array): void {
     const view = new DataView(encoded.buffer, encoded.byteOffset, encoded.byteLength);
-    if (encoded.byteLength < HEADER_BYTES || view.getUint8(0) !== FORMAT_VERSION) {
-      throw new RangeError('not an encoded latency sketch of a known version');
-    }
-    const cursor: Cursor = { bytes: encoded, offset: HEADER_BYTES };
-    let bucket = -1;
-    let count = 0;
-    while (cursor.offset < encoded.byteLength) {
-      bucket += readVarint(cursor) + 1;
-      const times = readVarint(cursor);
-      if (bucket >= BUCKET_COUNT) throw new RangeError('an encoded latency sketch names a bucket that does not exist');
-      this.#buckets[bucket]! += times;
-      count += times;
-    }
-    this.count += count;
     this.#absorbExtremes(view.getFloat64(1), view.getFloat64(9), view.getFloat64(17));
   }
 
@@ -211,4 +210,12 @@ export class LatencySketch {
     if (minMs < this.minMs) this.minMs = minMs;
     if (maxMs > this.maxMs) this.maxMs = maxMs;
   }
+}
+
+/** What follows the header. Throws a RangeError on bytes that are no encoded sketch. */
+function countsIn(encoded: Uint8Array): Uint8Array {
+  if (encoded.length < HEADER_BYTES || encoded[0] !== FORMAT_VERSION) {
+    throw new RangeError('not an encoded latency sketch of a known version');
+  }
+  return encoded.subarray(HEADER_BYTES);
 }
