@@ -286,7 +286,8 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
 
   /** What is slow, why, and what to do about it, from evidence only; a quiet system has no findings. */
   generateReport(window: WindowSeconds = 3600): Promise<PerformanceReport> {
-    return buildReport(this, window);
+    const history = this.#history;
+    return buildReport(this, window, history && (() => history.read()));
   }
 
   async getHealth(): Promise<Health> {

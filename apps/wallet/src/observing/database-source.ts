@@ -1,5 +1,5 @@
-import type { DatabaseSource, SlowQuery as ReportedSlowQuery } from '@dunlin/monitoring';
-import type { Database, QueryEvent, SlowQuery } from '@dunlin/postgres';
+import type { DatabaseSource, QueryAdvice, SlowQuery as ReportedSlowQuery } from '@dunlin/monitoring';
+import type { Database, IndexRecommendation, QueryEvent, SlowQuery } from '@dunlin/postgres';
 import type { DatabaseCare } from '../queries/database-care.js';
 
 /** What the monitor reads from the wallet's database. */
@@ -34,13 +34,20 @@ export function databaseSource(database: Database, care: DatabaseCare): Database
         totalQueries,
         averageTime: averageTimeMs,
         slowQueries,
-        recommendations: recommendations.map((one) => ({ ...one, evidence: one.evidence })),
+        recommendations: recommendations.map(withStatements),
       };
     },
+    advise: async () => (await care.advise()).map(withStatements),
     startMaintenance: () => care.maintain(),
     maintenanceRuns: () => care.maintenanceRuns(),
     setSlowQueryMs: (thresholdMs) => database.setSlowQueryMs(thresholdMs),
   };
+}
+
+/** An index that is missing names the statements that it would serve. */
+function withStatements(one: IndexRecommendation): QueryAdvice {
+  if (one.kind !== 'missing_index') return one;
+  return { ...one, fingerprints: one.evidence.queries.map(({ fingerprint }) => fingerprint) };
 }
 
 /** Leaves out what is not known, so that it is absent from the answer and not "undefined". */

@@ -74,6 +74,11 @@ export class DatabaseCare {
     return this.analyzer.analyze();
   }
 
+  /** Advice from all that the server has counted: the same however often it is asked for, which `analyze`, reading by differences, is not. */
+  async advise(): Promise<QueryAnalysis['recommendations']> {
+    return (await new QueryAnalyzer(this.options.database).analyze()).recommendations;
+  }
+
   optimizePool(options: PoolOptimizationOptions = {}): PoolOutcome {
     return this.pool.optimizePool(options);
   }

@@ -41,6 +41,8 @@ export interface QueryAdvice {
   statement: string;
   reason: string;
   evidence: unknown;
+  /** The statements that it helps. */
+  fingerprints?: readonly string[];
 }
 
 /**
@@ -64,6 +66,11 @@ export interface DatabaseSource {
     slowQueries: readonly unknown[];
     recommendations: readonly QueryAdvice[];
   }>;
+  /**
+   * What the adviser would do, from all that is known and not only from what came since it was asked last; for the report.
+   * `analyze` serves where there is none.
+   */
+  advise?(): Promise<readonly QueryAdvice[]>;
   /** Starts upkeep in the background. */
   startMaintenance?(): Promise<unknown>;
   maintenanceRuns?(): Promise<readonly unknown[]>;
