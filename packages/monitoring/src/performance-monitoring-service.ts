@@ -10,7 +10,7 @@ import type { AlertOutcome } from './alerts/shared-alerts.js';
 import type { ThresholdPatch, Thresholds } from './alerts/thresholds.js';
 import { Figures } from './figures.js';
 import type { FleetMetrics } from './fleet/fleet-figures.js';
-import { FleetPublisher } from './fleet/fleet-publisher.js';
+import { FleetPublisher, PUBLISH_MS } from './fleet/fleet-publisher.js';
 import { HealthProbe, overallHealth, type Health } from './health.js';
 import { HistoryKeeper } from './history/history-keeper.js';
 import { adviseThresholds, type ThresholdAdvice } from './history/threshold-advice.js';
@@ -67,6 +67,7 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
   readonly #history: HistoryKeeper | undefined;
   readonly #sampling: Periodic;
   readonly #judging: Periodic;
+  readonly #publishing: Periodic;
   #stopQueries: (() => void) | undefined;
   #slowQueryMs: number | undefined;
   readonly #traceListeners = new Set<(record: RequestRecord) => void>();
@@ -81,7 +82,7 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
     this.#health = new HealthProbe(resolved, resolved.clock);
     this.#startedMs = resolved.clock.monotonicMs();
     const { fleet, history } = resolved.store ?? {};
-    this.#fleet = fleet && new FleetPublisher(resolved, this.figures, fleet);
+    this.#fleet = fleet && new FleetPublisher(resolved, this.figures, fleet, (work) => this.self.measure('publish', work));
     this.#history = history && new HistoryKeeper(resolved, this.figures, history);
     this.#desk = new AlertDesk({
       options: resolved,
@@ -94,6 +95,9 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
     this.#stopQueries = resolved.database?.onQuery((observation) => this.recordQuery(observation));
     this.#sampling = new Periodic(resolved.clock, SAMPLE_MS, () => this.#sample());
     this.#judging = new Periodic(resolved.clock, resolved.judgeIntervalMs, () => this.#judge());
+    this.#publishing = new Periodic(resolved.clock, PUBLISH_MS, () =>
+      this.#desk.withStore(() => this.#fleet?.publish()),
+    );
   }
 
   /** Loads what the store holds, then samples every second and judges every interval. A store that is away is tried again each second. */
@@ -101,13 +105,14 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
     this.figures.system.start();
     this.#sampling.start();
     this.#judging.start();
+    if (this.#fleet !== undefined) this.#publishing.start();
     this.#settingsChanged();
     await this.#desk.sync();
   }
 
   /** Ends every timer and gives up notifications that still wait; a second call does nothing more. Open alerts stay in the store. */
   async stopMonitoring(): Promise<void> {
-    await Promise.all([this.#sampling.stop(), this.#judging.stop()]);
+    await Promise.all([this.#sampling.stop(), this.#judging.stop(), this.#publishing.stop()]);
     this.#stopQueries?.();
     this.#stopQueries = undefined;
     this.figures.system.stop();
@@ -309,7 +314,6 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
       this.options.logger.error({ error: String(error) }, 'a sample could not be taken');
     }
     await this.#desk.sync(async () => {
-      await this.#fleet?.publish();
       await this.#history?.tick();
     });
   }

@@ -89,11 +89,24 @@ export class AlertDesk {
    * when it is back; what was known holds meanwhile. Never rejects.
    */
   async sync(further: () => Promise<void> = () => Promise.resolve()): Promise<void> {
-    await this.#guarded(async () => {
+    await this.withStore(async () => {
       if (await this.shared.sync()) this.#parts.onChanged();
       await this.shared.takeOver();
       await further();
     });
+  }
+
+  /** Does what needs the store. One that is away is said once, and once when it is back. Never rejects. */
+  async withStore(work: () => Promise<void> | undefined): Promise<void> {
+    const { logger } = this.#parts.options;
+    try {
+      await work();
+      if (this.#storeAway) logger.info({}, 'the monitoring store is back');
+      this.#storeAway = false;
+    } catch (error) {
+      if (!this.#storeAway) logger.error({ error: String(error) }, 'the monitoring store is away; alerts wait for it');
+      this.#storeAway = true;
+    }
   }
 
   /** Judges every rule once. While the store is away nothing fires and nothing ends. */
@@ -202,7 +215,7 @@ export class AlertDesk {
   }
 
   async #judge(): Promise<void> {
-    await this.#guarded(async () => {
+    await this.withStore(async () => {
       if (await this.shared.sync()) this.#parts.onChanged();
       let changed = false;
       for (const rule of this.rules()) {
@@ -232,18 +245,6 @@ export class AlertDesk {
     if (clock.monotonicMs() - this.#prunedMs < PRUNE_EVERY_MS) return;
     this.#prunedMs = clock.monotonicMs();
     await this.shared.change('prune', (store, at) => store.prune(new Date(at.getTime() - KEEP_MS)));
-  }
-
-  async #guarded(work: () => Promise<void>): Promise<void> {
-    const { logger } = this.#parts.options;
-    try {
-      await work();
-      if (this.#storeAway) logger.info({}, 'the monitoring store is back');
-      this.#storeAway = false;
-    } catch (error) {
-      if (!this.#storeAway) logger.error({ error: String(error) }, 'the monitoring store is away; alerts wait for it');
-      this.#storeAway = true;
-    }
   }
 
   #announce(alert: Alert, kind: AnnouncementKind, sequence: number): void {

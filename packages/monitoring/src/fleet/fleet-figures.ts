@@ -6,7 +6,7 @@ import { WindowReading, type WindowSeconds } from '../metrics/sliding-window.js'
 import type { EndpointMetrics, PerformanceMetrics } from '../performance-metrics.js';
 import { queryFiguresFrom, QUERY_COUNTER_COUNT } from '../sources/database-recorder.js';
 import type { SystemFigures } from '../system/system-sampler.js';
-import type { PublishedFigures, PublishedSeries, PublishedWindow } from './published-figures.js';
+import type { PublishedEndpoint, PublishedFigures, PublishedSeries, PublishedWindow } from './published-figures.js';
 
 /** A published figure of the moment (CPU, memory) counts for so long; totals count as long as their window reaches. */
 export const GAUGE_FRESH_MS = 10_000;
@@ -26,20 +26,29 @@ function published(reading: WindowReading): PublishedSeries {
   };
 }
 
-/** One window of this process, ready to travel: the fifty endpoints that took the most time, and all of them together. */
-export function publishWindow(figures: Figures, window: WindowSeconds, nowMs: number): PublishedWindow {
-  const endpoints: (PublishedWindow['endpoints'][number] & { spentMs: number })[] = [];
+/** One window of this process, ready to travel: all requests together and, where wanted, the fifty endpoints that took the most time. */
+export function publishWindow(
+  figures: Figures,
+  window: WindowSeconds,
+  nowMs: number,
+  withEndpoints: boolean,
+): PublishedWindow {
+  const growth = figures.cache?.growth(window, nowMs) ?? { hits: 0, misses: 0, sets: 0, evictions: 0 };
+  return {
+    all: published(figures.requests.read(window, nowMs)!),
+    ...(withEndpoints ? { endpoints: costliestEndpoints(figures, window, nowMs) } : {}),
+    queries: published(figures.queries.read(window, nowMs)),
+    cache: { hits: growth.hits, misses: growth.misses, sets: growth.sets, evictions: growth.evictions },
+  };
+}
+
+function costliestEndpoints(figures: Figures, window: WindowSeconds, nowMs: number): PublishedEndpoint[] {
+  const endpoints: (PublishedEndpoint & { spentMs: number })[] = [];
   figures.requests.visitEndpoints(window, nowMs, ({ method, route }, reading) =>
     endpoints.push({ method, route, spentMs: reading.sketch.sumMs, ...published(reading) }),
   );
   endpoints.sort((a, b) => b.spentMs - a.spentMs);
-  const growth = figures.cache?.growth(window, nowMs) ?? { hits: 0, misses: 0, sets: 0, evictions: 0 };
-  return {
-    all: published(figures.requests.read(window, nowMs)!),
-    endpoints: endpoints.slice(0, MAX_ENDPOINTS).map(({ spentMs: _spent, ...endpoint }) => endpoint),
-    queries: published(figures.queries.read(window, nowMs)),
-    cache: { hits: growth.hits, misses: growth.misses, sets: growth.sets, evictions: growth.evictions },
-  };
+  return endpoints.slice(0, MAX_ENDPOINTS).map(({ spentMs: _spent, ...endpoint }) => endpoint);
 }
 
 function mergeSeries(series: readonly PublishedSeries[], counterCount: number): WindowReading {
@@ -118,7 +127,7 @@ function sum(values: readonly number[]): number {
 
 function mergeEndpoints(windows: readonly PublishedWindow[]): EndpointMetrics[] {
   const groups = new Map<string, { method: string; route: string; parts: PublishedSeries[] }>();
-  for (const endpoint of windows.flatMap((one) => one.endpoints)) {
+  for (const endpoint of windows.flatMap((one) => one.endpoints ?? [])) {
     const key = `${endpoint.method} ${endpoint.route}`;
     const group = groups.get(key) ?? { method: endpoint.method, route: endpoint.route, parts: [] };
     group.parts.push(endpoint);

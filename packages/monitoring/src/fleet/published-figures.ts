@@ -8,9 +8,15 @@ export interface PublishedSeries {
   coveredMs: number;
 }
 
+export interface PublishedEndpoint extends PublishedSeries {
+  method: string;
+  route: string;
+}
+
 export interface PublishedWindow {
   all: PublishedSeries;
-  endpoints: ({ method: string; route: string } & PublishedSeries)[];
+  /** Not with every publication of the longer windows; the store keeps the last ones. */
+  endpoints?: PublishedEndpoint[];
   queries: PublishedSeries;
   cache: { hits: number; misses: number; sets: number; evictions: number };
 }
@@ -27,10 +33,12 @@ export interface PublishedFigures {
 /** Where instances leave their figures for each other. */
 export interface FleetStore {
   /**
-   * Overwrites what this instance said before; windows that are not given stay as they were. Gives the number of other
+   * Overwrites what this instance said before, but for the endpoints of windows that come without: these stay as they were. Gives the number of other
    * instances that have published since `peersSince`.
    */
   publish(figures: PublishedFigures, peersSince: Date): Promise<number>;
+  /** The number of other instances that have published since `since`; a read, for one that has nothing to say. */
+  countPeers(instanceId: string, since: Date): Promise<number>;
   /** Everything published since `since`, the caller's own included. */
   readAll(since: Date): Promise<PublishedFigures[]>;
   /** Forgets instances that have said nothing since `before`. */

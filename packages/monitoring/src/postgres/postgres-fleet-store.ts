@@ -1,6 +1,8 @@
 import type { FleetStore, PublishedFigures } from '../fleet/published-figures.js';
 import type { Queryable } from '../queryable.js';
 
+const LONG_WINDOWS = [300, 3600] as const;
+
 /** One row an instance, overwritten at every publication. */
 export class PostgresFleetStore implements FleetStore {
   readonly #database: Queryable;
@@ -10,9 +12,15 @@ export class PostgresFleetStore implements FleetStore {
   }
 
   async publish(figures: PublishedFigures, peersSince: Date): Promise<number> {
-    const { windows, ...rest } = figures;
-    const { 60: minute, ...long } = windows;
-    const document = JSON.stringify({ ...rest, windows: minute === undefined ? {} : { 60: minute } });
+    const long: PublishedFigures['windows'] = {};
+    const windows = { ...figures.windows };
+    for (const window of LONG_WINDOWS) {
+      if (windows[window]?.endpoints === undefined) continue;
+      const { endpoints, ...rest } = windows[window];
+      windows[window] = rest;
+      long[window] = { ...rest, endpoints };
+    }
+    const document = JSON.stringify({ ...figures, windows });
     const { rows } = await this.#database.query<{ peers: number }>(
       `WITH mine AS (
          INSERT INTO monitoring_instances AS before (instance_id, published_at, document, long_windows)
@@ -32,6 +40,14 @@ export class PostgresFleetStore implements FleetStore {
     return rows[0]?.peers ?? 0;
   }
 
+  async countPeers(instanceId: string, since: Date): Promise<number> {
+    const { rows } = await this.#database.query<{ peers: number }>(
+      'SELECT count(*)::int AS peers FROM monitoring_instances WHERE instance_id <> $1 AND published_at >= $2',
+      [instanceId, since],
+    );
+    return rows[0]?.peers ?? 0;
+  }
+
   async readAll(since: Date): Promise<PublishedFigures[]> {
     const { rows } = await this.#database.query<{ document: string; long_windows: string }>(
       'SELECT document, long_windows FROM monitoring_instances WHERE published_at >= $1 ORDER BY published_at DESC LIMIT 100',
@@ -39,10 +55,13 @@ export class PostgresFleetStore implements FleetStore {
     );
     return rows.map((row) => {
       const figures = JSON.parse(row.document) as PublishedFigures;
-      return {
-        ...figures,
-        windows: { ...figures.windows, ...(JSON.parse(row.long_windows) as PublishedFigures['windows']) },
-      };
+      const windows = { ...figures.windows };
+      const long = JSON.parse(row.long_windows) as PublishedFigures['windows'];
+      for (const window of LONG_WINDOWS) {
+        const before = long[window];
+        if (before !== undefined) windows[window] = { ...before, ...windows[window] };
+      }
+      return { ...figures, windows };
     });
   }
 
