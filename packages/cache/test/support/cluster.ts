@@ -12,10 +12,13 @@ const slotCount = 16_384;
 /** Three masters with a replica each on loopback. */
 export async function startCluster(): Promise<TestCluster> {
   const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-require-full-coverage', 'no'];
+  // A replica that has not copied its master yet can never take over.
+  args.push('--repl-diskless-sync-delay', '0');
   const servers: TestRedis[] = [];
-  for (let n = 0; n < 6; n += 1) servers.push(await startTestRedis({ args }));
-  const clients = servers.map((server) => new Redis(server.url));
+  let clients: Redis[] = [];
   try {
+    for (let n = 0; n < 6; n += 1) servers.push(await startNode(args));
+    clients = servers.map((server) => new Redis(server.url));
     const [first] = clients;
     for (const [at, server] of servers.entries()) {
       await clients[at]!.call('CLUSTER', 'SET-CONFIG-EPOCH', at + 1);
@@ -30,6 +33,10 @@ export async function startCluster(): Promise<TestCluster> {
     const ids = await Promise.all(clients.map((one) => one.call('CLUSTER', 'MYID')));
     for (let at = 3; at < 6; at += 1) await clients[at]!.call('CLUSTER', 'REPLICATE', ids[at - 3] as string);
     await until(async () => (await Promise.all(clients.map((one) => isUp(one)))).every(Boolean));
+    await until(async () => (await Promise.all(clients.slice(3).map((one) => hasCopied(one)))).every(Boolean));
+  } catch (error) {
+    await Promise.all(servers.map((server) => server.stop()));
+    throw error;
   } finally {
     for (const client of clients) client.disconnect();
   }
@@ -42,6 +49,20 @@ export async function startCluster(): Promise<TestCluster> {
   };
 }
 
+/**
+ * A node listens on its port and on the one 10,000 above it, where its fellows call. Both lie below those that the kernel gives to outgoing
+ * connections; another run may have one of them all the same.
+ */
+async function startNode(args: readonly string[]): Promise<TestRedis> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startTestRedis({ args, port: 20_000 + Math.floor(Math.random() * 2_700) });
+    } catch (error) {
+      if (attempt === 10) throw error;
+    }
+  }
+}
+
 async function knownNodes(client: Redis): Promise<number> {
   return Number(/cluster_known_nodes:(\d+)/.exec(String(await client.call('CLUSTER', 'INFO')))?.[1]);
 }
@@ -49,6 +70,10 @@ async function knownNodes(client: Redis): Promise<number> {
 async function isUp(client: Redis): Promise<boolean> {
   const text = String(await client.call('CLUSTER', 'INFO'));
   return text.includes('cluster_state:ok') && text.includes('cluster_size:3');
+}
+
+async function hasCopied(replica: Redis): Promise<boolean> {
+  return (await replica.info('replication')).includes('master_link_status:up');
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
