@@ -12,8 +12,10 @@ import { serveWorker } from '../../harness/serve-worker.js';
 export type HttpKind =
   | 'node:http and a Map'
   | 'Fastify and a Map'
+  | 'Fastify and a Map, same fields'
   | 'Fastify and @dunlin/cache'
   | 'Express and a Map'
+  | 'Express and a Map, same fields'
   | 'Express and @dunlin/cache'
   | 'Express and apicache';
 
@@ -31,6 +33,13 @@ const answer = {
   ],
 };
 const jsonType = 'application/json; charset=utf-8';
+/** What ours says besides, as constants. */
+const sameFields = {
+  etag: '"2jmj7l5rSw0yVb_vlWAYkK_YBwk"',
+  'cache-control': 'public, no-cache',
+  'cache-status': 'dunlin; hit; ttl=3599',
+  age: '1',
+};
 
 interface Opened {
   readonly server: Server;
@@ -56,15 +65,8 @@ const openers: Record<HttpKind, (settings: HttpSettings) => Promise<Opened>> = {
       }),
     );
   },
-  'Fastify and a Map': async () => {
-    const map = new Map([[answerPath, Buffer.from(JSON.stringify(answer))]]);
-    const app = fastify();
-    app.get(answerPath, (request, reply) => {
-      reply.header('content-type', jsonType).send(map.get(request.url));
-    });
-    await app.listen({ port: 0, host: '127.0.0.1' });
-    return { server: app.server, close: () => app.close() };
-  },
+  'Fastify and a Map': () => fastifyAndMap({}),
+  'Fastify and a Map, same fields': () => fastifyAndMap(sameFields),
   'Fastify and @dunlin/cache': async (settings) => {
     const cache = await openCache(settings);
     const app = fastify();
@@ -79,17 +81,8 @@ const openers: Record<HttpKind, (settings: HttpSettings) => Promise<Opened>> = {
       },
     };
   },
-  'Express and a Map': async () => {
-    const map = new Map([[answerPath, Buffer.from(JSON.stringify(answer))]]);
-    const app = expressApp();
-    app.get(answerPath, (request, response) => {
-      const body = map.get(request.originalUrl);
-      response.setHeader('content-type', jsonType);
-      response.setHeader('content-length', body?.length ?? 0);
-      response.end(body);
-    });
-    return listening(createServer(app));
-  },
+  'Express and a Map': () => expressAndMap({}),
+  'Express and a Map, same fields': () => expressAndMap(sameFields),
   'Express and @dunlin/cache': async (settings) => {
     const cache = await openCache(settings);
     const app = expressApp();
@@ -113,6 +106,33 @@ const openers: Record<HttpKind, (settings: HttpSettings) => Promise<Opened>> = {
     return listening(createServer(app));
   },
 };
+
+async function fastifyAndMap(fields: Readonly<Record<string, string>>): Promise<Opened> {
+  const map = new Map([[answerPath, Buffer.from(JSON.stringify(answer))]]);
+  const app = fastify();
+  const named = Object.keys(fields).length > 0;
+  app.get(answerPath, (request, reply) => {
+    reply.header('content-type', jsonType);
+    if (named) reply.headers(fields);
+    reply.send(map.get(request.url));
+  });
+  await app.listen({ port: 0, host: '127.0.0.1' });
+  return { server: app.server, close: () => app.close() };
+}
+
+function expressAndMap(fields: Readonly<Record<string, string>>): Promise<Opened> {
+  const map = new Map([[answerPath, Buffer.from(JSON.stringify(answer))]]);
+  const pairs = Object.entries(fields);
+  const app = expressApp();
+  app.get(answerPath, (request, response) => {
+    const body = map.get(request.originalUrl);
+    response.setHeader('content-type', jsonType);
+    for (const [name, value] of pairs) response.setHeader(name, value);
+    response.setHeader('content-length', body?.length ?? 0);
+    response.end(body);
+  });
+  return listening(createServer(app));
+}
 
 /** Both tiers, as in production; the hits come from memory. */
 async function openCache({ redisUrl, mark }: HttpSettings): Promise<CacheService> {
