@@ -46,7 +46,7 @@ export const nonceBytes = 16;
 export const mostOutputs = 8;
 /** What the header's `typ` says. */
 export const transferType = 'dunlin-transfer';
-/** A payment with change has 420 characters, one with eight outputs 740; nothing longer is even taken apart. */
+/** A payment with change has 418 characters, one with eight outputs 738; nothing longer is even taken apart. */
 export const maxTransferLength = 768;
 
 /** The name by which the next transfer refers to a token or a transfer: the SHA-256 of its payload, 32 bytes. */
