@@ -6,7 +6,7 @@ import { atLeastTimes, atMostTimes } from '../../harness/target.js';
 import { startWorker, type Worker } from '../../harness/worker.js';
 import type { TrackedKind, TrackingSettings } from '../workers/tracking-worker.js';
 
-const forSeconds = 2;
+const forSeconds = 1;
 const CPU = ', CPU a request';
 
 /** Request tracking on Fastify, every request traced. */

@@ -50,13 +50,21 @@ export const frameworks: readonly [
     'node:http',
     (monitor, handler) =>
       listening(
-        trackListener((request, response) => void handler(request, response), {
-          monitor,
-          route: ({ url }) => (url === '/work' ? url : undefined),
-        }),
+        trackListener(
+          (request, response) => void (request.url === '/work' ? handler(request, response) : refuse(response)),
+          {
+            monitor,
+            route: ({ url }) => (url === '/work' ? url : undefined),
+          },
+        ),
       ),
   ],
 ];
+
+/** Plain `node:http` has no routes, so the listener itself says that there is none. */
+function refuse(response: ServerResponse): void {
+  response.writeHead(404).end();
+}
 
 async function listening(listener: RequestListener): Promise<Served> {
   const server = createServer(listener);
