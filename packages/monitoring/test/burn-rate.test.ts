@@ -1,6 +1,6 @@
 import { gate, ManualClock } from '@dunlin/testkit';
 import { describe, expect, it } from 'vitest';
-import type { MonitoringInputError} from '../src/index.js';
+import type { MonitoringInputError } from '../src/index.js';
 import { MemoryAlertStore, PerformanceMonitoringService } from '../src/index.js';
 import { burnRate, judgeBurn, type BudgetReading } from '../src/alerts/burn-rate.js';
 import { instance, type Instance } from './support/scene.js';
