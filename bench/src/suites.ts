@@ -6,6 +6,7 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   monitoring: async () => (await import('./monitoring/monitoring-suite.js')).monitoringSuite,
   postgres: async () => (await import('./postgres/postgres-suite.js')).postgresSuite,
   ledger: async () => (await import('./ledger/ledger-suite.js')).ledgerSuite,
+  wallet: async () => (await import('./wallet/wallet-suite.js')).walletSuite,
 };
 
 export const suiteNames: readonly string[] = Object.keys(suites);

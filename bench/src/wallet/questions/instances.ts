@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import { inTurn, named } from '../../harness/in-turn.js';
+import { measured } from '../../harness/statistics.js';
+import type { Answer, BenchContext } from '../../harness/suite.js';
+import { atLeastTimes, ceiling } from '../../harness/target.js';
+import { inSetting } from '../setting.js';
+import type { UserLoad } from '../transfer-load.js';
+
+const forSeconds = 2;
+const connections = 64;
+/** How long an instance may answer from memory without renewing; a writer waits no longer for one that has gone silent. */
+const leaseMs = 500;
+const writesPastAFrozenOne = 20;
+
+/** Two wallets on one database, and one of them frozen. */
+export function twoInstances(context: BenchContext): Promise<Answer> {
+  return inSetting(context, async ({ load, start }) => {
+    const first = await start();
+    const one = async (): Promise<number> =>
+      (await load.transfers(first.url, { zipf: 0, connections, forSeconds })).perSecond / 1000;
+    const alone = await inTurn([{ contestant: 'one instance', measure: one }], context.rounds, 'k/s');
+    const second = await start();
+    const both = async (): Promise<number> => {
+      const half = { zipf: 0, connections: connections / 2, forSeconds } as const;
+      const figures = await Promise.all([first, second].map(({ url }) => load.transfers(url, half)));
+      return figures.reduce((sum, { perSecond }) => sum + perSecond, 0) / 1000;
+    };
+    const together = await inTurn([{ contestant: 'two instances', measure: both }], context.rounds, 'k/s');
+    process.kill(second.pid, 'SIGSTOP');
+    const waits = measured(
+      'the longest of the writes past a frozen instance',
+      'ms',
+      await writePastFrozen(first.url, load),
+    );
+    const longest = { ...waits, median: waits.high };
+    const lease = measured('the lease', 'ms', [leaseMs]);
+    return {
+      question: 'Two instances',
+      method:
+        `One instance with ${connections} requests in flight, then two with half of them each; both on the core of the first, so that what is seen is the cost of coherence. ` +
+        `Then the second is stopped (SIGSTOP) and ${writesPastAFrozenOne} transfers are made one after another through the first.`,
+      measured: [...alone, ...together, longest],
+      targets: [
+        atLeastTimes(
+          'transfers over HTTP, two instances',
+          named(together, 'two instances'),
+          named(alone, 'one instance'),
+          0.6,
+        ),
+        ceiling('a write past a frozen instance', longest, lease, leaseMs),
+      ],
+    };
+  });
+}
+
+async function writePastFrozen(url: string, { pair }: UserLoad): Promise<number[]> {
+  const waits: number[] = [];
+  for (let write = 0; write < writesPastAFrozenOne; write += 1) {
+    const beganMs = performance.now();
+    const answer = await fetch(`${url}/wallet/transfers`, {
+      method: 'POST',
+      headers: {
+        authorization: `Bearer ${pair.token}`,
+        'content-type': 'application/json',
+        'idempotency-key': randomUUID(),
+      },
+      body: JSON.stringify({ receiverId: pair.receiverId, amount: '1' }),
+    });
+    if (answer.status !== 201)
+      throw new Error(`a transfer past a frozen instance: ${answer.status} ${await answer.text()}`);
+    await answer.arrayBuffer();
+    waits.push(performance.now() - beganMs);
+  }
+  return waits;
+}
