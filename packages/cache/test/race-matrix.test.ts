@@ -212,4 +212,23 @@ describeRedis('the race matrix, across two processes', () => {
     expect(performance.now() - lostAt).toBeLessThan(2_500);
     expect(await reader.get(key)).toBeNull();
   });
+
+  it('an instance that was frozen for longer than it may be deaf shows nothing old when it wakes', async () => {
+    await writer.set(key, 'old', 60, tags);
+    await expect.poll(() => reader.get(key)).toBe('old');
+    expect(await reader.held(key)).toBe('old');
+    reader.freeze();
+    try {
+      await writer.delete(key);
+      // Asked while it is frozen: answered before or after it has read its messages, as it comes.
+      const woken = reader.get(key);
+      await new Promise((resolve) => setTimeout(resolve, 4_000));
+      reader.thaw();
+      expect(await woken).toBeNull();
+    } finally {
+      reader.thaw();
+    }
+    await expect.poll(() => reader.healthy(), { timeout: 5_000 }).toBe(true);
+    await nobodyShowsOld();
+  });
 });

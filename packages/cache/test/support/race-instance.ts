@@ -27,11 +27,13 @@ export interface RaceInstance {
   deletePattern(pattern: string): Promise<number>;
   /** Resolves when everything that was asked before has begun. */
   begun(): Promise<true>;
+  freeze(): void;
+  thaw(): void;
   stop(): Promise<void>;
 }
 
 export async function startRaceInstance(): Promise<RaceInstance> {
-  const { ask, onEvent, stop } = await forkAsked(new URL('race-process.mjs', import.meta.url));
+  const { child, ask, onEvent, stop } = await forkAsked(new URL('race-process.mjs', import.meta.url));
   const arrivals = new Map<number, () => void>();
   onEvent(({ gate }) => arrivals.get(gate)?.());
   let gates = 0;
@@ -54,6 +56,8 @@ export async function startRaceInstance(): Promise<RaceInstance> {
     deleteByTag: (tag) => ask('deleteByTag', { tag }),
     deletePattern: (pattern) => ask('deletePattern', { pattern }),
     begun: () => ask('begun'),
+    freeze: () => void child.kill('SIGSTOP'),
+    thaw: () => void child.kill('SIGCONT'),
     stop,
   };
 }
