@@ -3,9 +3,14 @@ import { pino, type Logger, type LoggerOptions, type StreamEntry } from 'pino';
 
 /**
  * Structured logs: one JSON object a line on standard output, each with the correlation and trace id of the request that it belongs
- * to. What could carry a secret is taken out here as well, whatever a caller passes. `beside` gets each line too.
+ * to. What could carry a secret is taken out here as well, whatever a caller passes. `beside` gets each line too; a test that
+ * reads them there gives another `output`.
  */
-export function createLogger(level: string, beside?: StreamEntry['stream']): Logger {
+export function createLogger(
+  level: string,
+  beside?: StreamEntry['stream'],
+  output: StreamEntry['stream'] = pino.destination(1),
+): Logger {
   const options: LoggerOptions = {
     level,
     base: { service: 'dunlin-wallet' },
@@ -35,7 +40,7 @@ export function createLogger(level: string, beside?: StreamEntry['stream']): Log
   return pino(
     options,
     pino.multistream([
-      { ...every, stream: pino.destination(1) },
+      { ...every, stream: output },
       { ...every, stream: beside },
     ]),
   );
