@@ -5,6 +5,8 @@ import { expect } from 'vitest';
 export interface LedgerState {
   accounts: { id: string; balance: string; held: string; version: string }[];
   counts: Record<string, number>;
+  /** What each user may do. */
+  standing: Record<string, string>;
   tokens: Record<string, string>;
   thresholds: unknown;
 }
@@ -30,8 +32,11 @@ const stateStatement = {
         'entries', (select count(*) from entries),
         'tokens', (select count(*) from tokens),
         'references', (select count(*) from external_references),
+        'openHolds', (select count(*) from holds where state = 'open'),
+        'reversals', (select count(*) from reversals),
         'rules', (select count(*) from monitoring_rules),
         'mutes', (select count(*) from monitoring_mutes)),
+      'standing', (select json_object_agg(id, is_active::text || coalesce(frozen_at::text, '')) from users),
       'tokens', (select coalesce(json_object_agg(id, status), '{}') from tokens),
       'thresholds', (select coalesce(json_agg(t order by t::text), '[]') from monitoring_thresholds t)) as state`,
 };
