@@ -4,9 +4,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeRedis, startTestRedis, type TestRedis } from '@dunlin/testkit';
 import { CacheService } from '@dunlin/cache';
 
-const keyCount = 4_000;
+/** A prime, so that each key is read and written in turn. */
+const keyCount = 1_499;
 const keys = Array.from({ length: keyCount }, (_, n) => `user:${n % 500}:item-${n}`);
-const filling = 'x'.repeat(2_000);
+const filling = 'x'.repeat(3_000);
 
 /** A Redis that throws out what it likes: values, generations and the marks of fills alike. */
 describeRedis('a Redis that evicts under a memory limit', () => {
