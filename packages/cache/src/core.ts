@@ -22,6 +22,8 @@ export interface Listening {
 
 /** Longest key, in UTF-16 units. */
 const maxKeyLength = 1_024;
+const maxTags = 32;
+const noTags: readonly string[] = [];
 
 /**
  * What every path of the service shares: the tiers, the loads under way, and the one rule by which memory may answer.
@@ -184,6 +186,14 @@ export function checkKey(key: string): void {
       `a key has 1 to ${maxKeyLength} characters and none of them is a control character`,
     );
   }
+}
+
+/** Each once and in order, so that the same tags are the same list however they were given. Refuses too many, and what is no tag. */
+export function checkTags(tags: readonly string[] | undefined): readonly string[] {
+  if (!tags || tags.length === 0) return noTags;
+  if (tags.length > maxTags) throw new CacheError('cache_option_invalid', `tags: at most ${maxTags}`);
+  for (const tag of tags) checkKey(tag);
+  return tags.length === 1 ? [...tags] : [...new Set(tags)].sort();
 }
 
 function hasControlCharacter(key: string): boolean {

@@ -1,4 +1,4 @@
-import { checkKey, type CacheCore } from './core.js';
+import { checkKey, checkTags, type CacheCore } from './core.js';
 import type { Entry } from './entry.js';
 import { CacheError } from './errors.js';
 import type { FailedLoad } from './failed-loads.js';
@@ -29,8 +29,6 @@ interface Wanted<T> {
 
 /** How often a process waits for another's load before it loads by itself. */
 const maxWaits = 3;
-const maxTags = 32;
-const noTags: readonly string[] = [];
 
 /** The whole way of a read that can load: memory, a load under way, Redis, the loader, and the fenced fill of both tiers. */
 export class LoadPath {
@@ -318,11 +316,4 @@ export class LoadPath {
     }
     return undefined;
   }
-}
-
-function checkTags(tags: readonly string[] | undefined): readonly string[] {
-  if (!tags || tags.length === 0) return noTags;
-  if (tags.length > maxTags) throw new CacheError('cache_option_invalid', `tags: at most ${maxTags}`);
-  for (const tag of tags) checkKey(tag);
-  return [...new Set(tags)].sort();
 }

@@ -1,7 +1,7 @@
 import type { Acknowledgement } from './coherence/acknowledgements.js';
 import type { StaleNames } from './coherence/commit-log.js';
 import { parsePublished } from './coherence/postgres-commit-log.js';
-import { checkKey, type CacheCore } from './core.js';
+import { checkKey, checkTags, type CacheCore } from './core.js';
 import { CacheError } from './errors.js';
 import { globMatcher } from './glob.js';
 import { nameOfPattern, patternOfName } from './stale-pattern.js';
@@ -53,7 +53,7 @@ export class WritePath {
     const policy = core.classes.of(key);
     const stored = storeValue(value);
     const ttlMs = core.ttlMs(policy, ttlSeconds);
-    const tags = options.tags ?? [];
+    const tags = checkTags(options.tags);
     core.flights.fenceKey(key);
     core.failedLoads.forget(key);
     const mayHold = policy.inMemory && (!policy.strict || core.coherence !== undefined);

@@ -79,18 +79,19 @@ describe('the reader of replies', () => {
 
 describe('known tags', () => {
   it('remembers the keys seen last and forgets older ones', () => {
-    const known = new KnownTags();
+    const known = new KnownTags((tag) => `name of ${tag}`);
     const count = 60_000;
     for (let n = 0; n < count; n += 1) {
       known.note(`key-${n}`, ['tag']);
       // Asked for again and again, it is never among the old ones.
-      if (known.of('key-0') === undefined) expect.fail(`forgotten after ${n}`);
+      if (known.of('key-0') === known.none) expect.fail(`forgotten after ${n}`);
     }
-    expect(known.of(`key-${count - 1}`)).toEqual(['tag']);
-    expect(known.of('key-1')).toBeUndefined();
-    const kept = Array.from({ length: count }, (_, n) => known.of(`key-${n}`)).filter((tags) => tags !== undefined);
+    const { tags, names } = known.of(`key-${count - 1}`);
+    expect({ tags, names }).toEqual({ tags: ['tag'], names: ['name of tag'] });
+    expect(known.of('key-1')).toBe(known.none);
+    const kept = Array.from({ length: count }, (_, n) => known.of(`key-${n}`)).filter((list) => list !== known.none);
     expect(kept.length).toBeLessThanOrEqual(50_000);
     known.note('key-0', []);
-    expect(known.of('key-0')).toBeUndefined();
+    expect(known.of('key-0')).toBe(known.none);
   });
 });

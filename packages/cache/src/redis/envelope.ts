@@ -31,7 +31,7 @@ export function encodeRest(given: Omit<Envelope, 'generations'>): Buffer {
     given.version ?? '',
     stored.kind === 'json' ? 'j' : 'b',
     crc32(payload).toString(16),
-    given.tags.map(encodeURIComponent).join(','),
+    tagText(given.tags),
   ];
   return Buffer.concat([Buffer.from(`${fields.join(';')}\n`), payload]);
 }
@@ -41,11 +41,21 @@ export function encodeEnvelope(given: Envelope): Buffer {
   return Buffer.concat([Buffer.from(`D1 ${given.generations};`), encodeRest(given)]);
 }
 
+/** Tags as they stand in a value. */
+export function tagText(tags: readonly string[]): string {
+  return tags.map(encodeURIComponent).join(',');
+}
+
 /**
  * The value that lies in `bytes` from `start` to `end`. Undefined for anything that is not a whole, undamaged value of ours. What comes
- * out holds nothing of `bytes`.
+ * out holds nothing of `bytes`. Where the tags are the `expected` ones they are that very list.
  */
-export function decodeEnvelope(bytes: Buffer, start = 0, end = bytes.length): Envelope | undefined {
+export function decodeEnvelope(
+  bytes: Buffer,
+  start = 0,
+  end = bytes.length,
+  expected?: { readonly text: string; readonly tags: readonly string[] },
+): Envelope | undefined {
   const headerEnd = bytes.indexOf(lineFeed, start);
   if (headerEnd < 0 || headerEnd >= end || headerEnd - start > longestHeader) return undefined;
   const header = bytes.toString('latin1', start, headerEnd);
@@ -63,16 +73,20 @@ export function decodeEnvelope(bytes: Buffer, start = 0, end = bytes.length): En
   if (crc32(payload).toString(16) !== header.slice(kindEnd + 1, checksumEnd)) return undefined;
   const stored = storedFrom(kind, payload);
   if (!stored) return undefined;
-  const tags = header.slice(checksumEnd + 1);
+  const text = header.slice(checksumEnd + 1);
   return {
     generations: header.slice(mark.length, generationsEnd),
     tagGenerations: header.slice(generationsEnd + 1, tagGenerationsEnd),
     freshUntilMs,
     storedAtMs,
     version,
-    tags: tags === '' ? noTags : tags.split(',').map(decodeURIComponent),
+    tags: text === expected?.text ? expected.tags : tagsOf(text),
     stored,
   };
+}
+
+function tagsOf(text: string): readonly string[] {
+  return text === '' ? noTags : text.split(',').map(decodeURIComponent);
 }
 
 type Cuts = readonly [number, number, number, number, number, number, number];

@@ -146,6 +146,8 @@ class Mget {
   }
 
   private placeShared(): (readonly number[])[] {
+    const [first] = this.items;
+    if (first && this.items.length === 1) return [first.sharedNames.map((name) => this.names.push(name) - 1)];
     const places = new Map<string, number>();
     return this.items.map((item) =>
       item.sharedNames.map((name) => {

@@ -2,7 +2,7 @@ import type { KeyClasses } from '../key-class.js';
 import type { Logger } from '../logger.js';
 import { decodeEnvelope, type Envelope } from './envelope.js';
 import type { RedisKeys } from './keys.js';
-import { KnownTags } from './known-tags.js';
+import { KnownTags, type TagList } from './known-tags.js';
 import { reasonOf, type Link } from './link.js';
 import type { Owed } from './owed.js';
 import { ReadBatch, type BatchItem } from './read-batch.js';
@@ -30,28 +30,28 @@ const noNames: readonly string[] = [];
  */
 export class SharedReads {
   private readonly batch: ReadBatch;
-  private readonly knownTags = new KnownTags();
+  private readonly knownTags: KnownTags;
   /** Reads that have not left yet, by key. */
   private leaving = new Map<string, EntryRead>();
   private leavingTurn = 0;
 
   constructor(private readonly options: SharedReadsOptions) {
     this.batch = new ReadBatch(options.link, options.lane);
+    this.knownTags = new KnownTags((tag) => options.keys.ofTag(tag));
   }
 
   /** Never rejects. Who asks for a key whose read has not left yet shares it; one that is under way is joined by nobody. */
   read(key: string, givenTags: readonly string[] | undefined): Promise<SharedRead> {
     const { classes, keys, owed } = this.options;
-    const tags = givenTags ?? this.knownTags.of(key) ?? noTags;
-    if (!owed.isEmpty && owed.covers(key, classes.groupsOf(key), tags)) return Promise.resolve(away);
+    const list = givenTags ? this.knownTags.listOf(givenTags) : this.knownTags.of(key);
+    if (!owed.isEmpty && owed.covers(key, classes.groupsOf(key), list.tags)) return Promise.resolve(away);
     if (this.leavingTurn !== this.batch.turn) {
       this.leaving = new Map();
       this.leavingTurn = this.batch.turn;
     }
     const leaving = this.leaving.get(key);
-    if (leaving && sameNames(leaving.tags, tags)) return leaving.outcome;
-    const tagNames = tags.length > 0 ? tags.map((tag) => keys.ofTag(tag)) : noNames;
-    const read = new EntryRead(this, key, keys.ofRead(key), tags, tagNames);
+    if (leaving?.list === list) return leaving.outcome;
+    const read = new EntryRead(this, key, keys.ofRead(key), list);
     this.leaving.set(key, read);
     this.batch.add(read);
     return read.outcome;
@@ -96,13 +96,12 @@ export class SharedReads {
   /** The reply to a read, as far as it can be judged at once. */
   onLanded(read: EntryRead, values: BulkValues, at: number, sharedAt: readonly number[]): void {
     const start = values.starts[at] ?? -1;
-    const envelope = start < 0 ? undefined : decodeEnvelope(values.bytes, start, values.ends[at]);
+    const { key, list, names } = read;
+    const envelope = start < 0 ? undefined : decodeEnvelope(values.bytes, start, values.ends[at], list);
     if (!envelope) return this.settle(read, miss);
-    const { key, tags, names } = read;
     let stamps = names.length > 1 ? textAt(values, at + 1) : '';
     for (let next = 2; next < names.length; next += 1) stamps += `,${textAt(values, at + next)}`;
-    const tagStamps = sharedAt.length > 0 ? sharedAt.map((place) => textAt(values, place)).join(',') : '';
-    const judged = this.judge(key, envelope, stamps, tags, tagStamps);
+    const judged = this.judge(key, envelope, stamps, list.tags, textsAt(values, sharedAt));
     if (!(judged instanceof Promise)) return this.settle(read, judged);
     judged.then(
       (settled) => this.settle(read, settled),
@@ -124,12 +123,12 @@ export class SharedReads {
   /** The value carries other tags than were asked for: a second round trip. */
   private async judgeTagsAnew(key: string, envelope: Envelope, serverNowMs: number): Promise<SharedHit | typeof miss> {
     this.knownTags.note(key, envelope.tags);
-    const names = envelope.tags.map((tag) => this.options.keys.ofTag(tag));
+    const { names } = this.knownTags.listOf(envelope.tags);
     const present = await new Promise<string>((resolve, reject) => {
       this.batch.add({
         names: noNames,
         sharedNames: names,
-        landed: (values, _at, sharedAt) => resolve(sharedAt.map((place) => textAt(values, place)).join(',')),
+        landed: (values, _at, sharedAt) => resolve(textsAt(values, sharedAt)),
         failed: reject,
       });
     });
@@ -140,6 +139,7 @@ export class SharedReads {
 /** One key's read, from the question to the answer. */
 class EntryRead implements BatchItem {
   readonly outcome: Promise<SharedRead>;
+  readonly sharedNames: readonly string[];
   private resolve: (read: SharedRead) => void = () => undefined;
 
   constructor(
@@ -147,9 +147,10 @@ class EntryRead implements BatchItem {
     readonly key: string,
     /** The entry's, then those of its groups' generations. */
     readonly names: readonly string[],
-    readonly tags: readonly string[],
-    readonly sharedNames: readonly string[],
+    /** The tags that it is likely to carry. */
+    readonly list: TagList,
   ) {
+    this.sharedNames = list.names;
     this.outcome = new Promise((resolve) => {
       this.resolve = resolve;
     });
@@ -188,4 +189,10 @@ function sameNames(one: readonly string[], other: readonly string[]): boolean {
 function textAt({ bytes, starts, ends }: BulkValues, at: number): string {
   const start = starts[at] ?? -1;
   return start < 0 ? '' : bytes.toString('latin1', start, ends[at]);
+}
+
+function textsAt(values: BulkValues, places: readonly number[]): string {
+  const [only] = places;
+  if (only === undefined) return '';
+  return places.length === 1 ? textAt(values, only) : places.map((place) => textAt(values, place)).join(',');
 }
