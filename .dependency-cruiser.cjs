@@ -38,7 +38,7 @@ module.exports = {
     {
       name: 'wallet-domain-knows-no-http-and-no-cache',
       severity: 'error',
-      from: { path: '^apps/wallet/src/(ledger|tokens|accounts|keys|queries)/' },
+      from: { path: '^apps/wallet/src/(ledger|tokens|accounts|keys|queries|audit)/' },
       to: {
         path: '^apps/wallet/src/(routes|caching|app|main)|^packages/(cache|monitoring)/|node_modules/(fastify|@fastify)',
       },
