@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { RequestRecord, type DatabaseSource } from '../src/index.js';
 import { PostgresMonitoringStore } from '../src/index.js';
 import { monitoringDatabase, poolFor, queryableOf } from './support/monitoring-database.js';
+import { evidenceLines } from '../src/alerts/notification.js';
 import { eventually, instance, interval, type Instance } from './support/scene.js';
 
 /** A request to /pay that spent its time in a statement; the other statement costs more in all, but elsewhere. */
@@ -117,4 +118,20 @@ describe('the evidence of an alert that fires', () => {
     await interval(clock, one);
     expect(responseTime(one)?.exemplars?.[0]?.durationMs).toBe(9000);
   });
+});
+
+it('is told in lines that mail and chat show, short enough for both', async () => {
+  const clock = new ManualClock();
+  const plan = `Sequential scan of entries: ${'x'.repeat(600)}`;
+  const one = instance(clock, 'a', { alertForMs: 0, database: source(() => Promise.resolve(plan)) });
+  await one.monitor.markDeployment('2.1.0\nSubject: forged', 'ci');
+  for (let i = 0; i < 20; i += 1) pay(one, clock, 3000);
+  await one.monitor.judgeNow();
+  const lines = evidenceLines(responseTime(one)!);
+  expect(lines).toEqual([
+    'Worst statement: SELECT ? FROM entries (20 times, P95 2999.0 ms, at worst 2999.0 ms)',
+    `Its plan: ${plan.slice(0, 500)}…`,
+    'Changed 2026-01-01T00:00:00.000Z: deployment by ci: 2.1.0 Subject: forged',
+  ]);
+  expect(evidenceLines({ ...responseTime(one)!, evidence: {} })).toEqual([]);
 });
