@@ -73,6 +73,20 @@ describeRedis('a Redis that fails', () => {
     });
   }
 
+  it('that resets every connection, again and again: every read answers, and it recovers by itself', async () => {
+    const cache = await instance(proxy.port);
+    await cache.set('k', 'kept');
+    for (let n = 0; n < 30; n += 1) {
+      proxy.reset();
+      const started = performance.now();
+      expect(['kept', `loaded-${n}`]).toContain(await cache.getOrSet('k', () => `loaded-${n}`));
+      expect(performance.now() - started).toBeLessThan(commandTimeoutMs + 250);
+    }
+    await recovered(cache);
+    await cache.set('after', 1);
+    expect(await cache.get('after')).toBe(1);
+  });
+
   it('what could not be deleted is not served when Redis is back, and is deleted then', async () => {
     const [through, direct] = [await instance(proxy.port), await instance(server.port)];
     await direct.set('user:1:a', 'old');
