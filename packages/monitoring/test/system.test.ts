@@ -66,6 +66,38 @@ describe('the control group', () => {
     expect(figures).toMatchObject({ version: 1, cpuLimit: undefined, memoryLimitBytes: undefined });
   });
 
+  it('of version 1 is bound by the groups above it, as systemd nests them', () => {
+    const figures = readCgroup(
+      files({
+        '/proc/self/cgroup': '9:memory:/wallet.slice/wallet.service\n3:cpu,cpuacct:/wallet.slice/wallet.service\n',
+        '/sys/fs/cgroup/memory/memory.limit_in_bytes': '9223372036854771712',
+        '/sys/fs/cgroup/memory/wallet.slice/wallet.service/memory.limit_in_bytes': '9223372036854771712',
+        '/sys/fs/cgroup/memory/wallet.slice/wallet.service/memory.usage_in_bytes': '700000',
+        '/sys/fs/cgroup/memory/wallet.slice/wallet.service/memory.stat':
+          'cache 1\nhierarchical_memory_limit 1000000\ntotal_inactive_file 100000\n',
+        '/sys/fs/cgroup/cpu/cpu.cfs_quota_us': '-1',
+        '/sys/fs/cgroup/cpu/cpu.cfs_period_us': '100000',
+        '/sys/fs/cgroup/cpu/wallet.slice/cpu.cfs_quota_us': '150000',
+        '/sys/fs/cgroup/cpu/wallet.slice/cpu.cfs_period_us': '100000',
+        '/sys/fs/cgroup/cpu/wallet.slice/wallet.service/cpu.cfs_quota_us': '-1',
+        '/sys/fs/cgroup/cpu/wallet.slice/wallet.service/cpu.cfs_period_us': '100000',
+      }),
+    );
+    expect(figures).toEqual({ version: 1, cpuLimit: 1.5, memoryLimitBytes: 1000000, workingSetBytes: 600000 });
+  });
+
+  it('of version 1 counts where version 2 is mounted beside it without controllers', () => {
+    const figures = readCgroup(
+      files({
+        '/proc/self/cgroup': '5:memory:/docker/abc\n0::/system.slice/docker.service\n',
+        '/sys/fs/cgroup/unified/cgroup.controllers': '',
+        '/sys/fs/cgroup/memory/memory.limit_in_bytes': '3000000',
+        '/sys/fs/cgroup/memory/memory.usage_in_bytes': '1000000',
+      }),
+    );
+    expect(figures).toMatchObject({ version: 1, memoryLimitBytes: 3000000, workingSetBytes: 1000000 });
+  });
+
   it('is absent outside Linux', () => {
     expect(readCgroup(files({})).version).toBeUndefined();
   });

@@ -60,19 +60,32 @@ function readUnified(read: ReadText, path: string): CgroupFigures {
 
 function readLegacy(read: ReadText, membership: string): CgroupFigures {
   const memoryPath = legacyFolder(read, membership, 'memory', 'memory.usage_in_bytes');
-  const cpuPath = legacyFolder(read, membership, 'cpu', 'cpu.cfs_quota_us');
-  const quota = Number(read(`${cpuPath}/cpu.cfs_quota_us`) ?? NaN);
-  const period = Number(read(`${cpuPath}/cpu.cfs_period_us`) ?? NaN);
+  const memoryRoot = `${ROOT}/memory`;
+  const stat = read(`${memoryPath}/memory.stat`);
+  // The kernel itself tells the tightest limit on the way up, where it is asked to count by hierarchy.
+  const limits = [
+    parseBytes(read(`${memoryPath}/memory.limit_in_bytes`)),
+    parseBytes(statField(stat, 'hierarchical_memory_limit')),
+    parseBytes(read(`${memoryRoot}/memory.limit_in_bytes`)),
+  ].filter((limit) => limit !== undefined);
   return {
     version: 1,
-    cpuLimit: quota > 0 && period > 0 ? quota / period : undefined,
-    memoryLimitBytes: parseBytes(read(`${memoryPath}/memory.limit_in_bytes`)),
-    workingSetBytes: workingSet(
-      read(`${memoryPath}/memory.usage_in_bytes`),
-      read(`${memoryPath}/memory.stat`),
-      'total_inactive_file',
-    ),
+    cpuLimit: legacyCpuLimit(read, legacyFolder(read, membership, 'cpu', 'cpu.cfs_quota_us')),
+    memoryLimitBytes: limits.length === 0 ? undefined : Math.min(...limits),
+    workingSetBytes: workingSet(read(`${memoryPath}/memory.usage_in_bytes`), stat, 'total_inactive_file'),
   };
+}
+
+/** A quota anywhere above binds too, and nobody tells it in one place. */
+function legacyCpuLimit(read: ReadText, folder: string): number | undefined {
+  const root = `${ROOT}/cpu`;
+  const limits = ancestors(folder.slice(root.length)).map((group) => {
+    const quota = Number(read(`${root}${group}/cpu.cfs_quota_us`) ?? NaN);
+    const period = Number(read(`${root}${group}/cpu.cfs_period_us`) ?? NaN);
+    return quota > 0 && period > 0 ? quota / period : Infinity;
+  });
+  const tightest = Math.min(...limits);
+  return tightest === Infinity ? undefined : tightest;
 }
 
 /** Inside a container the group's own folder is often mounted as the root, so the long path is tried first. */
@@ -108,6 +121,9 @@ function parseBytes(text: string | undefined): number | undefined {
 function workingSet(usage: string | undefined, stat: string | undefined, field: string): number | undefined {
   const used = parseBytes(usage);
   if (used === undefined) return undefined;
-  const inactive = Number(new RegExp(`^${field} (\\d+)$`, 'm').exec(stat ?? '')?.[1] ?? 0);
-  return Math.max(0, used - inactive);
+  return Math.max(0, used - Number(statField(stat, field) ?? 0));
+}
+
+function statField(stat: string | undefined, field: string): string | undefined {
+  return new RegExp(`^${field} (\\d+)$`, 'm').exec(stat ?? '')?.[1];
 }
