@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { alertmanagerChannel, PerformanceMonitoringService } from '../src/index.js';
-import { eventually, requests } from './support/scene.js';
+import { requests } from './support/scene.js';
 
 // With CI=true it is never skipped: a machine without it fails by name.
 const skip = spawnSync('prometheus-alertmanager', ['--version']).status !== 0 && process.env['CI'] !== 'true';
@@ -16,6 +16,14 @@ interface Told {
   status: string;
   groupLabels: Record<string, string>;
   alerts: { status: string; labels: Record<string, string>; annotations: Record<string, string> }[];
+}
+
+async function eventually(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`waited 30 s in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 async function freePort(): Promise<number> {
@@ -77,11 +85,10 @@ describe.skipIf(skip)('a real Alertmanager (skipped without it: apt-get install 
       await ended;
       await rm(folder, { recursive: true, force: true });
     };
-    for (let i = 0; i < 300; i += 1) {
-      if ((await fetch(`${url}/-/ready`).catch(() => undefined))?.ok === true) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    throw new Error('Alertmanager is not ready after 30 s');
+    await eventually(
+      async () => (await fetch(`${url}/-/ready`).catch(() => undefined))?.ok === true,
+      'Alertmanager is ready',
+    );
   });
   afterAll(async () => {
     await stop?.();
