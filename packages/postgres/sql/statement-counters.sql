@@ -7,6 +7,7 @@ SELECT s.queryid::text || ' ' || s.userid::text || ' ' || s.toplevel::text AS id
   FROM pg_stat_statements s
  WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
    AND s.query NOT LIKE '/* dunlin */%'
+   AND s.query NOT LIKE '%/* dunlin */'
    AND s.query <> '<insufficient privilege>'
  ORDER BY s.total_exec_time DESC
  LIMIT 500

@@ -4,6 +4,7 @@ import { DatabaseError } from './errors.js';
 import { requestCancel, type CancelTarget } from './pool/cancel-request.js';
 import type { Connection } from './pool/connection.js';
 import type { QueryOutcome } from './pool/pool-like.js';
+import { asSent } from './queries/observer.js';
 import { isServerReport, isStalePreparedStatement, toDatabaseError, type InFlight } from './server-error.js';
 
 /** One statement to be run on one connection. */
@@ -48,7 +49,7 @@ export function execute(connection: Connection, order: Order, clock: Clock, sent
   connection.sentAtMs = sentAtMs;
   connection.abandon = (error) => settle(error, undefined);
   connection.client.query(
-    { name: order.name, text: order.text, values: order.values as unknown[], types: columnTypes },
+    { name: order.name, text: asSent(order.text), values: order.values as unknown[], types: columnTypes },
     (error, outcome) => settle(error, Array.isArray(outcome) ? (outcome.at(-1) as QueryOutcome) : outcome),
   );
   interruption?.arm(connection, order, clock);

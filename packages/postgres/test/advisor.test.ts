@@ -73,6 +73,17 @@ describe('a schema that lacks an index', () => {
     expect(advice?.evidence.basis).toBe(rowCount === 1 ? 'hypothetical_plan' : 'estimate');
   });
 
+  it('is not told of the looks that this package takes at the database itself', async () => {
+    const db = database();
+    const analyzer = new QueryAnalyzer(db);
+    await db.query(byEmail, ['p7@example.test']);
+    await analyzer.analyze();
+    await db.query(byEmail, ['p7@example.test']);
+    const { topQueries } = await analyzer.analyze();
+    expect(topQueries.map((one) => one.query)).toContain('SELECT id FROM people WHERE email = ?');
+    expect(topQueries.filter((one) => /pg_catalog|pg_class|pg_stat|^EXPLAIN/i.test(one.query))).toEqual([]);
+  });
+
   it('is told of one that finds and sorts', async () => {
     const [advice] = await adviceFor(database(), [history, [5]]);
     expect(advice?.statement).toBe(
@@ -116,7 +127,7 @@ describe('a schema that lacks an index', () => {
     const advice = await adviceFor(
       database(),
       [history, [5]],
-      [statement('test_all', 'SELECT note FROM orders WHERE person_id = $1'), [5]],
+      [statement('test_all', 'SELECT * FROM orders WHERE person_id = $1'), [5]],
     );
     expect(advice.filter((one) => one.table === 'public.orders')).toHaveLength(1);
     expect(advice[0]?.evidence.queries).toHaveLength(2);
@@ -148,7 +159,7 @@ describe('a schema that lacks an index', () => {
     for (let i = 0; i < 30; i += 1) await db.query(history, [i]);
     const outcome = built.trial.measure();
     expect(outcome.verdict).toBe('helped');
-    expect(outcome.queries[0]?.savingPercent).toBeGreaterThan(50);
+    expect(outcome.queries[0]?.savingPercent).toBeGreaterThan(20);
     expect((await new QueryAnalyzer(db).analyze()).recommendations).toEqual([]);
   });
 

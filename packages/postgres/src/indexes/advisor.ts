@@ -47,14 +47,16 @@ export async function adviseMissing(
   const prospects: Prospect[] = [];
   for (const { statement, plan } of planned) {
     if (plan['Total Cost'] < LEAST_COST) continue;
-    const candidates = accessesOf(plan)
+    const all = accessesOf(plan)
       .flatMap((access) => candidatesFor(access, columns, statement.isDeclared))
-      .filter(
-        (one) => (schema.tables.get(tableKey(one))?.rows ?? 0) >= leastRows && !alreadyThere(one, schema.indexes),
-      );
+      .filter((one) => (schema.tables.get(tableKey(one))?.rows ?? 0) >= leastRows);
+    const candidates = all.filter((one) => standing(one, schema.indexes) !== 'whole');
+    const covered = accessesCovered(all, schema.indexes);
     if (candidates.length === 0) continue;
     const tried = schema.server.has_hypopg ? await tryHypothetically(database, statement.text, candidates) : undefined;
-    const judged = candidates.flatMap((one) => judge(one, statement, plan, columns, schema, tried?.get(one)) ?? []);
+    const judged = candidates.flatMap(
+      (one) => judge(one, statement, plan, columns, schema, tried?.get(one), covered) ?? [],
+    );
     prospects.push(...bestOf(judged, leastSaving));
   }
   const updated = updatedColumns(workload.statements.map((one) => one.text));
@@ -82,20 +84,39 @@ function tablesOf(plans: readonly PlanNode[]): string[] {
   return [...new Set(names)];
 }
 
-/** True when a standing index begins with the candidate's keys: the planner has had its choice already. */
-function alreadyThere(candidate: Candidate, indexes: readonly IndexFacts[]): boolean {
-  return indexes.some((index) => {
-    if (!index.is_valid || index.method !== 'btree' || tableKey(index) !== tableKey(candidate)) return false;
-    if (index.predicate !== null && candidate.predicate === undefined) return false;
-    const wanted = candidate.keys.map((key) => quoteName(key.column));
-    const start = index.keys.slice(0, wanted.length);
-    const free = candidate.equalities;
-    const sameEqualities = String([...start.slice(0, free)].sort()) === String([...wanted.slice(0, free)].sort());
-    const sameOrder = String(start.slice(free)) === String(wanted.slice(free));
+/**
+ * What there is of a candidate already: the `whole` of it, when a standing index begins with its keys and holds the columns that
+ * it would carry along (the planner has had its choice), or its `keys` alone.
+ */
+function standing(candidate: Candidate, indexes: readonly IndexFacts[]): 'whole' | 'keys' | 'nothing' {
+  let most: 'keys' | 'nothing' = 'nothing';
+  for (const index of indexes) {
+    if (!beginsWith(index, candidate)) continue;
     const reach = new Set([...index.keys, ...index.included]);
-    return sameEqualities && sameOrder && candidate.included.every((column) => reach.has(quoteName(column)));
-  });
+    if (candidate.included.every((column) => reach.has(quoteName(column)))) return 'whole';
+    most = 'keys';
+  }
+  return most;
 }
+
+function beginsWith(index: IndexFacts, candidate: Candidate): boolean {
+  if (!index.is_valid || index.method !== 'btree' || tableKey(index) !== tableKey(candidate)) return false;
+  if (index.predicate !== null && candidate.predicate === undefined) return false;
+  const wanted = candidate.keys.map((key) => quoteName(key.column));
+  const start = index.keys.slice(0, wanted.length);
+  const free = candidate.equalities;
+  const sameEqualities = String([...start.slice(0, free)].sort()) === String([...wanted.slice(0, free)].sort());
+  return sameEqualities && String(start.slice(free)) === String(wanted.slice(free));
+}
+
+/** The accesses that a standing index answers by itself; another shape of the same index would change little. */
+function accessesCovered(candidates: readonly Candidate[], indexes: readonly IndexFacts[]): Set<PlanNode> {
+  const whole = candidates.filter((one) => one.included.length > 0 && standing(one, indexes) === 'whole');
+  return new Set(whole.map((one) => one.access.node));
+}
+
+/** Where an index finds the rows already, a second one must save this share of what the statement costs now. */
+const LEAST_BEYOND = 0.9;
 
 function judge(
   candidate: Candidate,
@@ -104,10 +125,13 @@ function judge(
   columns: ReadonlyMap<string, ColumnFacts>,
   schema: SchemaFacts,
   tried: HypotheticalOutcome | undefined,
+  covered: ReadonlySet<PlanNode>,
 ): Prospect | undefined {
   if (schema.server.has_hypopg && tried?.isUsed !== true) return undefined;
   const costAfter = tried?.cost ?? estimateCost(plan, candidate, columns, schema);
   const { fingerprint, query, calls, totalMs } = statement;
+  const isServed = standing(candidate, schema.indexes) === 'keys' || covered.has(candidate.access.node);
+  if (isServed && costAfter > plan['Total Cost'] * (1 - LEAST_BEYOND)) return undefined;
   return {
     candidate,
     basis: tried === undefined ? 'estimate' : 'hypothetical_plan',
@@ -122,14 +146,22 @@ function judge(
  * and each a part of it.
  */
 function bestOf(judged: readonly Prospect[], leastSaving: number): Prospect[] {
-  const best = new Map<PlanNode, Prospect>();
-  for (const prospect of judged) {
-    if (savingOf(prospect) < LEAST_PART) continue;
-    const { node } = prospect.candidate.access;
-    const held = best.get(node);
-    if (held === undefined || isBetter(prospect, held)) best.set(node, prospect);
+  const worthwhile = judged.filter((prospect) => savingOf(prospect) >= LEAST_PART);
+  const saved = new Map<PlanNode, number>();
+  for (const { candidate, served } of worthwhile) {
+    const { node } = candidate.access;
+    saved.set(node, Math.max(saved.get(node) ?? 0, served.costBefore - served.costAfter));
   }
-  const together = [...best.values()];
+  const savedInAll = [...saved.values()].reduce((sum, one) => sum + one, 0);
+  const best = new Map<PlanNode, { prospect: Prospect; cost: number }>();
+  for (const prospect of worthwhile) {
+    const { node } = prospect.candidate.access;
+    // What the other accesses will save is taken off first, or their present cost would make any two candidates look alike.
+    const cost = Math.max(1, prospect.served.costAfter - (savedInAll - (saved.get(node) ?? 0)));
+    const held = best.get(node);
+    if (held === undefined || isBetter(prospect, cost, held.prospect, held.cost)) best.set(node, { prospect, cost });
+  }
+  const together = [...best.values()].map(({ prospect }) => prospect);
   return together.reduce((sum, one) => sum + savingOf(one), 0) >= leastSaving ? together : [];
 }
 
@@ -142,9 +174,21 @@ function savingOf({ served }: Prospect): number {
 
 const CLOSE_ENOUGH = 1.15;
 
-function isBetter(one: Prospect, other: Prospect): boolean {
-  if (one.served.costAfter * CLOSE_ENOUGH < other.served.costAfter) return true;
-  if (other.served.costAfter * CLOSE_ENOUGH < one.served.costAfter) return false;
+/** Below this share of what the statement cost before, a difference is nothing beside the order that a sorted index gives. */
+const NEGLIGIBLE = 0.01;
+
+/** In the planner's units, about three rows fetched: less than that is no reason to carry columns along in an index. */
+const FEW_PAGES = 12;
+
+function isBetter(one: Prospect, oneCost: number, other: Prospect, otherCost: number): boolean {
+  const apart = Math.abs(oneCost - otherCost);
+  if (one.candidate.isSorted !== other.candidate.isSorted && apart < NEGLIGIBLE * one.served.costBefore) {
+    return one.candidate.isSorted;
+  }
+  const [dragged, otherDragged] = [one.candidate.included.length, other.candidate.included.length];
+  if (dragged !== otherDragged && apart < FEW_PAGES) return dragged < otherDragged;
+  if (oneCost * CLOSE_ENOUGH < otherCost) return true;
+  if (otherCost * CLOSE_ENOUGH < oneCost) return false;
   // The planner reckons with the average key. For a key with far more rows than that, only the sorted index can stop early.
   if (one.candidate.isSorted !== other.candidate.isSorted) return one.candidate.isSorted;
   return weight(one) < weight(other);
@@ -174,6 +218,8 @@ function merge(prospects: readonly Prospect[]): Prospect[][] {
 /** True when an index made for `wide` does for `narrow` too. */
 function servedBy(wide: Candidate, narrow: Candidate): boolean {
   if (tableKey(wide) !== tableKey(narrow) || wide.predicate !== narrow.predicate) return false;
+  const reach = new Set([...wide.keys.map((key) => key.column), ...wide.included]);
+  if (!narrow.included.every((column) => reach.has(column))) return false;
   const start = wide.keys.slice(0, narrow.keys.length).map((key) => key.column);
   const own = narrow.keys.map((key) => key.column);
   const sameSet = narrow.keys.length === narrow.equalities && String([...start].sort()) === String([...own].sort());

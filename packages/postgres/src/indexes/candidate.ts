@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
 import type { PlanNode } from '../queries/plan.js';
+import { tokenize } from '../queries/sql-lexer.js';
 import { parseCondition, parseSortKey, type ColumnCondition } from './plan-condition.js';
 import { tableKey, type ColumnFacts } from './schema-facts.js';
 
@@ -39,23 +40,17 @@ const MOST_KEYS = 4;
 const MOST_INCLUDED = 3;
 const MOST_INCLUDED_BYTES = 48;
 /** A value that more rows than this share have is no good predicate: the partial index would be nearly whole. */
-const RARE_SHARE = 0.3;
+const MOST_OF_THEM = 0.8;
 
 /** Every access to a table in a plan: by its own conditions, and for each join also by those of the join. */
 export function accessesOf(plan: PlanNode, above: readonly PlanNode[] = []): Access[] {
   const accesses: Access[] = [];
   if (plan['Relation Name'] !== undefined && plan.Alias !== undefined && plan['Node Type'] !== 'ModifyTable') {
+    const alias = plan.Alias;
     const own = [plan.Filter, plan['Index Cond'], plan['Recheck Cond']].flatMap((condition) =>
-      condition === undefined
-        ? []
-        : parseCondition(condition).filter((part) => part.alias === plan.Alias && part.joined?.alias !== plan.Alias),
+      condition === undefined ? [] : parseCondition(condition).flatMap((part) => knownAt(part, alias) ?? []),
     );
-    accesses.push({
-      node: plan,
-      above,
-      conditions: own.filter((part) => part.joined === undefined),
-      lookup: undefined,
-    });
+    accesses.push({ node: plan, above, conditions: own, lookup: undefined });
     const joined = joinAccess(plan, above, own);
     if (joined !== undefined) accesses.push(joined);
   }
@@ -75,11 +70,20 @@ function joinAccess(node: PlanNode, above: readonly PlanNode[], own: readonly Co
     return {
       node,
       above,
-      conditions: [...own.filter((part) => part.joined === undefined), ...parts],
+      conditions: [...own, ...parts],
       lookup: { join, outer },
     };
   }
   return undefined;
+}
+
+/**
+ * A condition that stands at a scan itself. Compared with a column of another table, that one's value is known there: the scan
+ * is the inner side of a nested loop, or of a lateral join.
+ */
+function knownAt(part: ColumnCondition, alias: string): ColumnCondition | undefined {
+  if (part.joined !== undefined) return towards(part, alias);
+  return part.alias === alias ? part : undefined;
 }
 
 /** A join's condition as the given side sees it: equal to something that is known when it is looked up. */
@@ -98,7 +102,7 @@ export function candidatesFor(
   const { node, conditions } = access;
   const facts = (column: string): ColumnFacts | undefined =>
     columns.get(`${tableKey({ schema: node.Schema ?? '', table: node['Relation Name'] ?? '' })}.${column}`);
-  const partial = mayBePartial ? conditions.filter((part) => isRareConstant(part, facts(part.column))) : [];
+  const partial = mayBePartial ? conditions.filter((part) => mayBePredicate(part, facts(part.column))) : [];
   const candidates: Candidate[] = [];
   for (const inPredicate of partial.length === 0 ? [[]] : [partial, []]) {
     // A constant that most rows have narrows nothing, and a list of them would cost the index its order.
@@ -143,24 +147,47 @@ function coveringColumns(
 ): string[] {
   const { node } = access;
   const needed = new Set<string>();
-  for (const expression of [...(node.Output ?? []), node.Filter ?? '', node['Recheck Cond'] ?? '']) {
+  const output = outputOf(access);
+  for (const expression of [...output, node.Filter ?? '', node['Recheck Cond'] ?? '']) {
     for (const column of columnsIn(expression, node.Alias as string)) needed.add(column);
+    for (const column of bareColumnsIn(expression)) if (facts(column) !== undefined) needed.add(column);
   }
   if (needed.size === 0 || node['Node Type'] === 'Bitmap Index Scan') return [];
   for (const key of keys) needed.delete(key.column);
   // A column of the predicate is known to have its value; only what is read elsewhere must be in the index.
   for (const part of inPredicate)
-    if (!(node.Output ?? []).some((one) => columnsIn(one, part.alias).includes(part.column)))
+    if (!output.some((one) => [...columnsIn(one, part.alias), ...bareColumnsIn(one)].includes(part.column)))
       needed.delete(part.column);
   const widths = [...needed].map((column) => facts(column)?.width_bytes ?? MOST_INCLUDED_BYTES + 1);
   const totalBytes = widths.reduce((sum, width) => sum + width, 0);
   return needed.size <= MOST_INCLUDED && totalBytes <= MOST_INCLUDED_BYTES ? [...needed].sort() : [];
 }
 
+/**
+ * What is wanted of an access. Under an aggregate a scan hands up whole rows, since that is cheaper than leaving columns out,
+ * and says so in its own output; the aggregate's says what it takes of them.
+ */
+function outputOf({ node, above }: Access): readonly string[] {
+  const over = above.find((one) => !['Gather', 'Gather Merge'].includes(one['Node Type']));
+  if (over?.['Node Type'] !== 'Aggregate') return node.Output ?? [];
+  return [...(over.Output ?? []), ...(over['Group Key'] ?? []), over.Filter ?? ''];
+}
+
 function columnsIn(expression: string, alias: string): string[] {
   const quoted = alias.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
   const pattern = new RegExp(`(?:^|[^\\w."])"?${quoted}"?\\.(?:"((?:[^"]|"")+)"|([\\p{L}_][\\p{L}\\p{N}_$]*))`, 'gu');
   return [...expression.matchAll(pattern)].map((match) => match[1]?.replaceAll('""', '"') ?? (match[2] as string));
+}
+
+/** A plan of one table prints its output without the table's name: words that are neither a function's name nor a type's. */
+function bareColumnsIn(expression: string): string[] {
+  const tokens = tokenize(expression);
+  if (tokens.some((token) => token.text === '.')) return [];
+  return tokens.flatMap((token, at) => {
+    if (token.kind === 'quoted_name') return [token.text.slice(1, -1).replaceAll('""', '"')];
+    const isColumn = token.kind === 'word' && tokens[at + 1]?.text !== '(' && tokens[at - 1]?.text !== '::';
+    return isColumn ? [token.text] : [];
+  });
 }
 
 /** The order that a Sort above asks for, when it is by columns of this table alone and nothing joins in between. */
@@ -185,11 +212,11 @@ function isCommonConstant(part: ColumnCondition, facts: ColumnFacts | undefined)
   );
 }
 
-function isRareConstant(part: ColumnCondition, facts: ColumnFacts | undefined): boolean {
+function mayBePredicate(part: ColumnCondition, facts: ColumnFacts | undefined): boolean {
   if (part.constant === undefined || facts === undefined || (part.kind !== 'equal' && part.kind !== 'any'))
     return false;
-  if (facts.type === 'boolean') return shareOf(part, facts) <= RARE_SHARE;
-  return facts.common_values !== null && shareOf(part, facts) <= RARE_SHARE;
+  if (facts.type === 'boolean') return shareOf(part, facts) <= MOST_OF_THEM;
+  return facts.common_values !== null && shareOf(part, facts) <= MOST_OF_THEM;
 }
 
 /** The share of rows that a condition keeps, by the statistics. */

@@ -19,7 +19,10 @@ const LONGEST_QUERY_CHARACTERS = 4_000;
  */
 export function fingerprint(text: string): Fingerprint {
   const query = withoutValues(text);
-  const id = createHash('sha256').update(foldCase(query)).digest('hex').slice(0, 16);
+  const id = createHash('sha256')
+    .update(foldCase(reduced(text, isConstant)))
+    .digest('hex')
+    .slice(0, 16);
   return {
     id,
     query: query.length > LONGEST_QUERY_CHARACTERS ? `${query.slice(0, LONGEST_QUERY_CHARACTERS)}…` : query,
@@ -28,12 +31,16 @@ export function fingerprint(text: string): Fingerprint {
 
 /** The statement (or any expression of SQL) with `?` for every value in it. */
 export function withoutValues(text: string): string {
+  return reduced(text, isValue);
+}
+
+function reduced(text: string, isReplaced: (token: SqlToken, previous: SqlToken | undefined) => boolean): string {
   const tokens = tokenize(text);
   const parts: string[] = [];
   let previous: SqlToken | undefined;
   for (const token of tokens) {
     if (token.text === ';' && token.at >= (tokens.at(-1) as SqlToken).at) break;
-    const part = isValue(token) ? '?' : token.text;
+    const part = isReplaced(token, previous) ? '?' : token.text;
     if (part === '?' && hasSign(parts)) parts.pop();
     if (previous !== undefined && needsSpace(text, previous, token)) parts.push(' ');
     parts.push(part);
@@ -44,6 +51,16 @@ export function withoutValues(text: string): string {
 
 function isValue(token: SqlToken): boolean {
   return token.kind === 'literal' || token.kind === 'number' || token.kind === 'parameter';
+}
+
+/**
+ * What pg_stat_statements replaces: TRUE, FALSE and NULL too, where they are values. `IS NULL` and `NOT NULL` are not; a
+ * reader is better off with the words, so only the identity is made without them.
+ */
+function isConstant(token: SqlToken, previous: SqlToken | undefined): boolean {
+  if (isValue(token)) return true;
+  if (token.kind !== 'word' || !/^(?:true|false|null)$/i.test(token.text)) return false;
+  return previous === undefined || !/^(?:is|not)$/i.test(previous.text);
 }
 
 /** True when the last part is a sign that belongs to the number which follows it, not an operator between two terms. */

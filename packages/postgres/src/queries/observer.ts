@@ -10,6 +10,18 @@ import { StatementTable } from './statement-table.js';
 export const INTERNAL = '/* dunlin */';
 const SLASH = 47;
 
+/**
+ * The text that goes to the server. PostgreSQL 18 counts a statement without the comment before it, older ones with it, and
+ * all of them keep one that stands at the end; by it the server's counters are told apart.
+ */
+export function asSent(text: string): string {
+  return isInternal(text) ? `${text} ${INTERNAL}` : text;
+}
+
+function isInternal(text: string): boolean {
+  return text.charCodeAt(0) === SLASH && text.startsWith(INTERNAL);
+}
+
 /** Sees every statement end: enters it into the table, notes it when slow, and tells the listeners. */
 export class Observer {
   readonly table: StatementTable;
@@ -63,7 +75,7 @@ export class Observer {
     context: QueryContext | undefined,
     replica?: string,
   ): void {
-    if (text.charCodeAt(0) === SLASH && text.startsWith(INTERNAL)) return;
+    if (isInternal(text)) return;
     const record = this.table.recordFor(text, name);
     const slow = durationMs >= this.slowQueryMs;
     const endpoint = context?.endpoint;

@@ -21,6 +21,7 @@ export interface PlanNode {
   'Merge Cond'?: string;
   'Join Filter'?: string;
   'Sort Key'?: string[];
+  'Group Key'?: string[];
   'Parent Relationship'?: string;
   Plans?: PlanNode[];
 }
