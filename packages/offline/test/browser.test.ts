@@ -8,7 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type * as Offline from '../src/index.js';
 import type { PublishedKey } from '../src/index.js';
 
-const executable = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => {
+const installed = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const executable = [process.env.CHROMIUM_PATH ?? '', ...installed].find((path) => {
   try {
     accessSync(path);
     return true;

@@ -4,7 +4,22 @@ import { compactVerify, importJWK } from 'jose';
 import { describe, expect, it } from 'vitest';
 import { thumbprintOf, toKeyObject, type Ed25519PublicJwk, type Thumbprint } from '../../src/keys/jwk.js';
 import { chooseDenominations } from '../../src/tokens/denominations.js';
-import { encodeTokenPayload, maxTokenLength, tokenPayloadBytes, tokenType, type TokenFields } from '@dunlin/offline';
+import {
+  chainRefusals,
+  defaultSafetyMarginMs,
+  encodeTokenPayload,
+  encodeTransferPayload,
+  maxTokenLength,
+  mostOutputs,
+  mostTransfers,
+  nonceBytes,
+  tokenPayloadBytes,
+  tokenType,
+  transferType,
+  type TokenFields,
+} from '@dunlin/offline';
+import { transferRefusals } from '../../src/tokens/sync/read-transfer.js';
+import { mostTransfersOfSync } from '../../src/tokens/sync/transfer-sync.js';
 import { signToken, verifyToken } from '../../src/tokens/token-signature.js';
 
 interface Vectors {
@@ -113,6 +128,38 @@ describe('docs/offline-tokens.md', () => {
         'currency',
       ],
     ]);
+  });
+
+  it('states the layout of a transfer without gaps, as it is written', () => {
+    const rows = [...page.matchAll(/^\| (\d+) \| (\d+) \| `(\w+)` \|/gm)].map(([, at, bytes]) => [
+      Number(at),
+      Number(bytes),
+    ]);
+    let end = 0;
+    for (const [at, bytes] of rows) {
+      expect(at).toBe(end);
+      end += bytes ?? 0;
+    }
+    const keyId = issuer.kid;
+    const fields = {
+      tokenId: vectors.valid[0]?.fields.id ?? '',
+      previous: new Uint8Array(32),
+      previousOutput: 0,
+      signedAtMs: 0,
+    };
+    const outputs = [{ keyId, amountMinor: 1n }];
+    expect(encodeTransferPayload({ ...fields, nonce: new Uint8Array(nonceBytes), outputs })).toHaveLength(end);
+    expect(page).toContain(`how many outputs follow, 1 to ${mostOutputs}`);
+    expect(page).toContain(`the header's \`typ\` is \`${transferType}\``);
+    expect(page).toContain(`more than ${mostTransfers} transfers`);
+    expect(page).toContain(`Up to ${mostTransfersOfSync.toLocaleString('en')} transfers in one call`);
+    expect(defaultSafetyMarginMs).toBe(600_000);
+  });
+
+  it('has every code of verifyOffline and of sync', () => {
+    const [chains = '', syncs = ''] = page.split('## Sync');
+    for (const code of chainRefusals) expect(chains, code).toContain(`\`${code}\` |`);
+    for (const code of transferRefusals) expect(syncs, code).toContain(`\`${code}\``);
   });
 
   it('states the limits, the type and the choice of denominations of the code', () => {
