@@ -20,6 +20,8 @@ import type { PerformanceMetrics } from './performance-metrics.js';
 import { Periodic } from './periodic.js';
 import { buildReport } from './reports/report.js';
 import type { PerformanceReport } from './reports/finding.js';
+import type { OverviewPoint } from './series/overview-point.js';
+import { storedSeries } from './series/stored-series.js';
 import type { QueryObservation } from './sources/database-source.js';
 import { currentRequest, MAX_SPANS, type RequestRecord } from './tracing/request-record.js';
 import type { OtlpStatus } from './exporters/otlp-lane.js';
@@ -82,7 +84,8 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
     this.#health = new HealthProbe(resolved, resolved.clock);
     this.#startedMs = resolved.clock.monotonicMs();
     const { fleet, history } = resolved.store ?? {};
-    this.#fleet = fleet && new FleetPublisher(resolved, this.figures, fleet, (work) => this.self.measure('publish', work));
+    this.#fleet =
+      fleet && new FleetPublisher(resolved, this.figures, fleet, (work) => this.self.measure('publish', work));
     this.#history = history && new HistoryKeeper(resolved, this.figures, history);
     this.#desk = new AlertDesk({
       options: resolved,
@@ -187,6 +190,14 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
   /** Thresholds that the last two weeks would have liked better, each with its replay; empty below a day of history. */
   async adviseThresholds(): Promise<ThresholdAdvice[]> {
     return this.#history === undefined ? [] : adviseThresholds(await this.#history.read(), this.getThresholds());
+  }
+
+  /** The stored history as points of five minutes, oldest first; empty without a store. Rejects when the store is away. */
+  async storedSeries(spanMs: number, scope: 'instance' | 'fleet'): Promise<OverviewPoint[]> {
+    if (this.#history === undefined) return [];
+    const since = this.options.clock.wallMs() - spanMs;
+    const points = (await this.#history.read()).filter((point) => point.atMs >= since);
+    return storedSeries(points, scope === 'fleet' ? undefined : this.options.instanceId);
   }
 
   /** Open alerts, pending ones included, newest first; with `includeResolved` the latest 500 resolved ones too. */
