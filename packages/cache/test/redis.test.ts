@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import { describeRedis, gate, startTestRedis, type TestRedis } from '@dunlin/testkit';
@@ -46,6 +47,45 @@ describeRedis('the tier in Redis', () => {
     expect(await c.getTTL('user:1:profile')).toBeGreaterThan(95);
     expect(await c.get('user:2:profile')).toBeNull();
     expect(await c.getTTL('user:2:profile')).toBe(-2);
+  });
+
+  it('keeps the first load of an instance that has just connected, however late the subscription', async () => {
+    const front = createServer((near) => {
+      const far = connect(server.port, '127.0.0.1');
+      for (const one of [near, far]) one.on('error', () => undefined);
+      // The subscription fences every load under way; it must not be the caller's first one.
+      near.on('data', (bytes) => setTimeout(() => far.write(bytes), bytes.includes('subscribe') ? 150 : 0));
+      far.pipe(near);
+      near.once('close', () => far.destroy());
+    });
+    await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
+    const { port } = front.address() as AddressInfo;
+    const cache = await instance({ redis: { host: '127.0.0.1', port }, commandTimeoutMs: 1_000 });
+    const load = async (): Promise<number> => {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return 1;
+    };
+    expect((await cache.lookup('user:1:first', load)).stored).toBe(true);
+    await cache.disconnect();
+    await new Promise((resolve) => front.close(resolve));
+  });
+
+  it('removes a tag or a group from Redis before anyone hears of it', async () => {
+    const cache = await instance();
+    await cache.set('user:1:a', 1, 30, { tags: ['one'] });
+    const seen: string[][] = [];
+    const monitor = await probe.monitor();
+    // Of the commands of scripts, and of the heartbeats of every instance, nothing is wanted here.
+    monitor.on('monitor', (_time: string, words: string[]) => {
+      const [command = '', name = '', message = ''] = words;
+      const isNews = command === 'publish' && name === `${namespace}:bus` && message.includes('"k"');
+      if (isNews || (command === 'del' && name.startsWith(namespace))) seen.push([command, name]);
+    });
+    await cache.deleteByTag('one');
+    await cache.deletePattern('user:1:*');
+    await expect.poll(() => seen.length, { timeout: 5_000 }).toBe(4);
+    monitor.disconnect();
+    expect(seen.map(([command]) => command)).toEqual(['del', 'publish', 'del', 'publish']);
   });
 
   it('keeps bytes as bytes, and null as a value', async () => {
