@@ -38,13 +38,24 @@ function isOperatorAction({ method, url, config }: RouteOptions): boolean {
 }
 
 async function record(database: Queryable, request: FastifyRequest): Promise<void> {
-  const body = JSON.stringify(request.body ?? null);
+  const { body } = request;
   await recordAudit(database, {
     action: `${request.method} ${request.routeOptions.url ?? ''}`,
     origin: auditOriginOf(request, request.principal.id),
     detail: {
       ...(Object.keys(request.params as object).length === 0 ? {} : { params: request.params }),
-      ...(body === 'null' ? {} : { body: body.length <= longestBody ? request.body : 'too long to keep' }),
+      ...(body === undefined || body === null ? {} : { body: keepable(body) }),
     },
   });
+}
+
+/** What was asked for, unless it is no request of anybody who means it. */
+function keepable(body: unknown): unknown {
+  try {
+    return (JSON.stringify(body) ?? '').length <= longestBody ? body : 'too long to keep';
+  } catch (error) {
+    // Nested so deeply that writing it down would run out of stack; the route refuses it in its own words.
+    if (error instanceof RangeError) return 'nested too deeply to keep';
+    throw error;
+  }
 }
