@@ -4,6 +4,9 @@ import { ENOUGH, perMinute, type Finding } from './finding.js';
 
 /** A statement below this many milliseconds a minute costs users nothing that they could notice, index or not. */
 const LEAST_COST_MS_PER_MINUTE = 100;
+/** Once or twice slow is an accident of the machine, unless it cost that much. */
+const LEAST_SLOW = 3;
+const ACCIDENT_MS_PER_MINUTE = 5_000;
 
 /**
  * Statements that were slow, and those that are quick enough each time but run so often that an index would save users real
@@ -17,7 +20,8 @@ export function statementFindings(evidence: Evidence, told: ReadonlySet<string>)
     const costMsPerMinute = perMinute(query.totalMs, metrics.coveredSeconds);
     const missesIndex =
       statement.advice !== undefined && query.count >= ENOUGH && costMsPerMinute >= LEAST_COST_MS_PER_MINUTE;
-    if (query.slow === 0 && !missesIndex) return [];
+    const isSlow = query.slow >= LEAST_SLOW || (query.slow > 0 && costMsPerMinute >= ACCIDENT_MS_PER_MINUTE);
+    if (!isSlow && !missesIndex) return [];
     return [
       {
         severity: severityOf(statement),
