@@ -4,7 +4,7 @@ import { atLeastTimes } from '../../harness/target.js';
 import { startWorker, type Worker } from '../../harness/worker.js';
 import { onClient } from '../../ledger/bench-server.js';
 import { inSetting } from '../setting.js';
-import { activeUsers } from '../transfer-load.js';
+import { readingUsers } from '../transfer-load.js';
 import { barePath, type BareSettings } from '../workers/bare-worker.js';
 import { wrk } from '../wrk.js';
 
@@ -19,7 +19,7 @@ export function balance(context: BenchContext): Promise<Answer> {
     await refuseUncached(wallet.url, load.pair.token);
     const userIds = await onClient(server.url, async (client) => {
       const { rows } = await client.query<{ id: string }>(
-        `select id from users where role = 'user' order by id limit ${activeUsers}`,
+        `select id from users where role = 'user' order by id limit ${readingUsers}`,
       );
       return rows.map(({ id }) => id);
     });
@@ -53,7 +53,7 @@ export function balance(context: BenchContext): Promise<Answer> {
       return {
         question: 'Balance over HTTP',
         method:
-          `${activeUsers} signed-in users in turn, wrk with ${connections} connections for ${forSeconds} s a round, wallet and generator on different cores. ` +
+          `${readingUsers} signed-in users in turn, wrk with ${connections} connections for ${forSeconds} s a round, wallet and generator on different cores. ` +
           'The wallet authenticates, counts towards limits, traces and measures every request. Uncached: `Cache-Control: no-cache`.',
         measured: all,
         targets: [
