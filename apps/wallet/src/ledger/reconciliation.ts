@@ -38,7 +38,7 @@ const totalsStatement = statement(
 /**
  * A page of accounts, each recomputed three ways in one snapshot: from its entries, from its transactions (users only; what is held, from the
  * pending ones), and its counters from the number of its transactions. Entries and transactions are read by the page's range of ids and grouped, rather than looked up
- * account by account, which took five to ten times as long on a seeded ledger.
+ * account by account, which took five times as long on a seeded ledger.
  */
 const pageStatement = statement(
   'reconcile_page',
