@@ -221,3 +221,20 @@ it('a hundred thousand random addresses and methods do not grow the registry', (
   expect(self.overflowedLabels).toBe(100_000 - 20);
   expect(responseTime.count).toBe(100_000);
 });
+
+it('an injected request is answered like one over a connection', async () => {
+  const monitor = new PerformanceMonitoringService();
+  const app = Fastify();
+  await app.register(requestTracking, { monitor });
+  app.get('/users/:id', () => ({ hello: 'world' }));
+  app.get('/boom', () => {
+    throw new Error('boom');
+  });
+  await app.inject({ url: '/users/7', headers: { 'x-correlation-id': 'injected' } });
+  await app.inject({ url: '/boom' });
+  const { responseTime, errorRate } = monitor.getMetrics();
+  expect(responseTime.count).toBe(2);
+  expect(errorRate).toMatchObject({ rate: 50, count: 1, aborted: 0 });
+  expect(monitor.traces.find('injected')).toMatchObject([{ aborted: false, statusCode: 200, bytesOut: 17 }]);
+  await app.close();
+});

@@ -106,7 +106,7 @@ export class RequestTracker {
     const counted = response[SOCKET_BYTES];
     if (counted !== undefined) record.bytesOut = Math.max(0, counted.socket.bytesWritten - counted.before);
     // A stream lasts until its reader leaves: that is its end, not an abort.
-    record.aborted = !record.streaming && !response.writableFinished;
+    record.aborted = !record.streaming && !isComplete(response);
     if (record.aborted && counted === undefined) record.bytesOut = 0;
     this.#memory.end(record);
     this.#monitor.recordTrace(record);
@@ -120,6 +120,11 @@ export class RequestTracker {
     }
     return nowMs + this.#wallOffsetMs;
   }
+}
+
+/** What Fastify's `inject` answers ends without a connection that could take the last bytes, and none that broke either. */
+function isComplete(response: ServerResponse): boolean {
+  return response.writableFinished || (response.writableEnded && response.socket?.destroyed === false);
 }
 
 const EVENT_STREAM = 'text/event-stream';
