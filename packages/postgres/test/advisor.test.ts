@@ -1,6 +1,13 @@
 import { createTestDatabase, type TestDatabase } from '@dunlin/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { applyRecommendation, Database, QueryAnalyzer, statement, type IndexRecommendation } from '../src/index.js';
+import {
+  applyRecommendation,
+  Database,
+  fingerprint,
+  QueryAnalyzer,
+  statement,
+  type IndexRecommendation,
+} from '../src/index.js';
 
 let target: TestDatabase;
 const open: Database[] = [];
@@ -71,6 +78,15 @@ describe('a schema that lacks an index', () => {
     expect(advice?.evidence.sizeBytes).toBeGreaterThan(400_000);
     const { rowCount } = await open[0]!.query("SELECT 1 FROM pg_extension WHERE extname = 'hypopg'");
     expect(advice?.evidence.basis).toBe(rowCount === 1 ? 'hypothetical_plan' : 'estimate');
+  });
+
+  it('is told of statements whose condition is not understood, instead of nothing', async () => {
+    const db = database();
+    const loose = 'SELECT id FROM people WHERE email LIKE $1 OR lower(country) = $2';
+    for (let i = 0; i < 5; i += 1) await db.query(statement('test_loose', loose), ['p7%', 'c1']);
+    const { recommendations, limitations } = await new QueryAnalyzer(db).analyze();
+    expect(recommendations).toEqual([]);
+    expect(limitations.join()).toContain(`does not read (OR, LIKE, an expression): ${fingerprint(loose).id}`);
   });
 
   it('is not told of the looks that this package takes at the database itself', async () => {

@@ -32,7 +32,7 @@ const LEAST_COST = 50;
  * The indexes that the workload misses, each with the statements it serves. A statement's own plan names the columns
  * that are compared, joined and sorted; candidates are made of them, and the best that saves at least half of the plan's cost
  * is proposed. Candidates that begin alike are merged into the widest. With HypoPG every saving is the planner's own;
- * without it, it is arithmetic and says so.
+ * without it, it is arithmetic and says so. `unread`: statements that scan for conditions which are not understood here.
  * Cost: an EXPLAIN for each statement, and with HypoPG one more for each of its candidates.
  */
 export async function adviseMissing(
@@ -40,16 +40,18 @@ export async function adviseMissing(
   workload: Workload,
   schema: SchemaFacts,
   options: AdvisorOptions = {},
-): Promise<IndexRecommendation[]> {
+): Promise<{ recommendations: IndexRecommendation[]; unread: readonly string[] }> {
   const { maxStatements = 50, leastRows = 1_000, leastSaving = 0.5 } = options;
   const planned = await planAll(database, workload.statements.slice(0, maxStatements));
   const columns = await readColumnFacts(database, tablesOf(planned.map(({ plan }) => plan)));
   const prospects: Prospect[] = [];
+  const unread: string[] = [];
   for (const { statement, plan } of planned) {
     if (plan['Total Cost'] < LEAST_COST) continue;
     const all = accessesOf(plan)
       .flatMap((access) => candidatesFor(access, columns, statement.isDeclared))
       .filter((one) => (schema.tables.get(tableKey(one))?.rows ?? 0) >= leastRows);
+    if (all.length === 0 && scansByUnreadCondition(plan, schema, leastRows)) unread.push(statement.fingerprint);
     const candidates = all.filter((one) => standing(one, schema.indexes) !== 'whole');
     const covered = accessesCovered(all, schema.indexes);
     if (candidates.length === 0) continue;
@@ -60,7 +62,17 @@ export async function adviseMissing(
     prospects.push(...bestOf(judged, leastSaving));
   }
   const updated = updatedColumns(workload.statements.map((one) => one.text));
-  return merge(prospects).map((group) => recommend(group, schema, updated));
+  return { recommendations: merge(prospects).map((group) => recommend(group, schema, updated)), unread };
+}
+
+/** True when a large table is read whole for a condition of which no part is a plain column compared with a value. */
+function scansByUnreadCondition(plan: PlanNode, schema: SchemaFacts, leastRows: number): boolean {
+  return [...nodesOf(plan)].some(
+    (node) =>
+      node['Node Type'] === 'Seq Scan' &&
+      node.Filter !== undefined &&
+      (schema.tables.get(`${node.Schema}.${node['Relation Name']}`)?.rows ?? 0) >= leastRows,
+  );
 }
 
 async function planAll(

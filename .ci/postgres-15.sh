@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Runs what leans on PostgreSQL's own behaviour against Debian's 15 with HypoPG: the library, the migrations, the ledger and
+# the queries. A cluster of its own on a free port, thrown away afterwards. The replica tests bring servers of their own.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+bin=/usr/lib/postgresql/15/bin
+folder=$(mktemp -d)
+chmod 755 "$folder"
+mkdir "$folder/cluster"
+port=$(node -e 'const s = require("node:net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
+
+# PostgreSQL does not run as root.
+as_server() {
+  if [ "$(id -u)" -eq 0 ]; then (cd / && setpriv --reuid=postgres --regid=postgres --clear-groups "$@"); else "$@"; fi
+}
+if [ "$(id -u)" -eq 0 ]; then chown postgres:postgres "$folder" "$folder/cluster"; fi
+trap 'as_server "$bin/pg_ctl" -D "$folder/cluster" -m immediate -w stop >/dev/null 2>&1 || true; rm -rf "$folder"' EXIT
+
+as_server "$bin/initdb" -D "$folder/cluster" -U postgres -A trust -E UTF8 --locale=C --no-sync >/dev/null
+settings="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c full_page_writes=off"
+settings="$settings -c max_connections=200 -c shared_preload_libraries=pg_stat_statements"
+as_server "$bin/pg_ctl" -D "$folder/cluster" -w -l "$folder/log" -o "$settings" start >/dev/null
+
+export TEST_DATABASE_URL="postgresql://postgres@127.0.0.1:$port/postgres"
+npx vitest run packages/postgres apps/wallet/test/migrations apps/wallet/test/ledger apps/wallet/test/queries --exclude '**/replicas.test.ts'
