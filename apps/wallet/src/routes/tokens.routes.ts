@@ -11,6 +11,7 @@ import {
 import type { Authenticate } from './authentication.js';
 import type { TypedApp } from './typed-app.js';
 import { markReplayed, readIdempotency } from './idempotency.js';
+import { originOf } from './origin.js';
 import { presentToken, presentTransaction } from './presentation.js';
 import { invalid } from './invalid-part.js';
 import { refusalProblem } from './refusals.js';
@@ -100,6 +101,7 @@ function purchaseRoute(app: TypedApp, { authenticate, tokens }: TokenRoutesOptio
         userId,
         amount: readAmount(amount),
         idempotency: readIdempotency(request, userId),
+        origin: originOf(request, userId),
         ...(denominations === undefined ? {} : { denominations: denominations.map(readAmount) as AmountMinor[] }),
         ...(expiresInSeconds === undefined ? {} : { expiresInSeconds }),
       });
@@ -190,7 +192,8 @@ function redeemRoute(app: TypedApp, { authenticate, tokens }: TokenRoutesOptions
     },
     async (request, reply) => {
       const userId = request.principal.id;
-      const outcome = await tokens.redeem(userId, request.body.tokens, readIdempotency(request, userId));
+      const idempotency = readIdempotency(request, userId);
+      const outcome = await tokens.redeem(userId, request.body.tokens, idempotency, originOf(request, userId));
       if (outcome.kind === 'invalid') throw invalid(outcome, 422, 'invalid_offline_token');
       markReplayed(reply, outcome.replayed);
       if (outcome.kind === 'refused') throw refusalProblem(outcome);

@@ -1,7 +1,7 @@
 import type { Keyring } from '../keys/keyring.js';
 import type { Ledger } from '../ledger/ledger.js';
 import { sumAmounts, type AmountMinor } from '../ledger/money.js';
-import type { Idempotency, IssuedToken, OperationOutcome } from '../ledger/operation.js';
+import type { Idempotency, IssuedToken, OperationOutcome, Origin } from '../ledger/operation.js';
 import type { Queryable } from '../ledger/queryable.js';
 import type { Transaction } from '../ledger/transaction.js';
 import { readToken, readTokensOfPurchase, type StoredToken } from '../queries/tokens.js';
@@ -30,6 +30,8 @@ export interface Purchase {
   denominations?: readonly AmountMinor[];
   expiresInSeconds?: number;
   idempotency: Idempotency;
+  /** Who asks, and from where: what the audit log keeps. */
+  origin?: Origin;
 }
 
 export type PurchaseOutcome =
@@ -74,8 +76,9 @@ export class TokenService {
     const issuedAtMs = this.clock.wallMs();
     const life = { issuedAtMs, expiresAtMs: issuedAtMs + lifetimeSeconds * 1000 };
     const tokens = amounts.map((amount) => this.options.issuer.issue({ amount, ...life, deviceKeyId }));
-    const { userId, amount, idempotency } = purchase;
-    const outcome = await this.options.ledger.execute({ type: 'token_purchase', userId, amount, tokens, idempotency });
+    const { userId, amount, idempotency, origin } = purchase;
+    const asked = { userId, amount, tokens, idempotency, ...(origin === undefined ? {} : { origin }) };
+    const outcome = await this.options.ledger.execute({ type: 'token_purchase', ...asked });
     if (outcome.kind === 'refused') return outcome;
     const bought = outcome.replayed
       ? await this.tokensOf(outcome.transaction.id)
@@ -98,7 +101,12 @@ export class TokenService {
   }
 
   /** Credits the tokens to their owner, all or none; each signature is verified first (70 µs each). */
-  async redeem(userId: string, compacts: readonly string[], idempotency: Idempotency): Promise<RedemptionOutcome> {
+  async redeem(
+    userId: string,
+    compacts: readonly string[],
+    idempotency: Idempotency,
+    origin?: Origin,
+  ): Promise<RedemptionOutcome> {
     const { database, keyring } = this.options;
     const ids: string[] = [];
     const amounts: bigint[] = [];
@@ -117,6 +125,7 @@ export class TokenService {
       amount: sumAmounts(amounts),
       tokenIds: ids,
       idempotency,
+      ...(origin === undefined ? {} : { origin }),
     } as const;
     const outcome = await this.options.ledger.execute(operation);
     return outcome.kind === 'refused' ? outcome : { ...outcome, redeemed: ids };
