@@ -38,7 +38,8 @@ export async function redisHitMany(context: BenchContext): Promise<Answer> {
   const ours = named(all, '@dunlin/cache');
   return {
     question: 'Hit in Redis, 100 in flight',
-    method: 'As before, with 100 callers that each read one after the other.',
+    method:
+      'As before, with 100 callers that each read one after the other. Ours sends the reads of one turn together, and those of the same key once.',
     measured: all,
     targets: [
       atLeastTimes('hits in Redis, 100 in flight, against the raw client used', ours, named(all, 'ioredis'), 1.5),
