@@ -25,7 +25,14 @@ describe('the published package', () => {
   it('holds every entry with its types, the scripts for Redis, the licence, and no tests', () => {
     const files = packed();
     const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as Manifest;
-    expect(Object.keys(manifest.exports)).toEqual(['.', './fastify', './express', './redis', './conformance', './keyv']);
+    expect(Object.keys(manifest.exports)).toEqual([
+      '.',
+      './fastify',
+      './express',
+      './redis',
+      './conformance',
+      './keyv',
+    ]);
     for (const entry of Object.values(manifest.exports))
       for (const target of [entry.types, entry.default]) expect(files).toContain(target.replace('./', ''));
     for (const file of ['LICENSE', 'README.md', 'lua/fill.lua', 'lua/claim.lua']) expect(files).toContain(file);
