@@ -1,7 +1,9 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/node_modules/**', 'data/**', 'coverage/**', 'packages/monitoring/page/**', '**/*.cjs'] },
+  {
+    ignores: ['**/dist/**', '**/node_modules/**', 'data/**', 'coverage/**', 'packages/monitoring/page/**', '**/*.cjs'],
+  },
   ...tseslint.configs.recommended,
   {
     files: ['**/*.ts'],

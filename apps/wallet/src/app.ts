@@ -24,6 +24,7 @@ import { LiveKeyring } from './keys/live-keyring.js';
 import { openMasterKey } from './keys/open-master-key.js';
 import { HoldSweep } from './ledger/hold-sweep.js';
 import { Ledger, type LedgerCommit } from './ledger/ledger.js';
+import { LedgerHealthReader } from './queries/ledger-health.js';
 import { openSystemAccounts } from './ledger/system-accounts.js';
 import { Lifecycle } from './lifecycle.js';
 import { shareCounters, startLoadGauge } from './limits/start-limits.js';
@@ -76,11 +77,7 @@ const commitLogConnections = 2;
 const leasePatienceMs = 2_000;
 
 /** Builds the whole wallet and wires it; nothing listens yet. What fails here leaves nothing open. */
-export async function buildApp({
-  config,
-  databaseUrl,
-  logger: given,
-}: AppOptions): Promise<App> {
+export async function buildApp({ config, databaseUrl, logger: given }: AppOptions): Promise<App> {
   const logs = logBuffer(config.otlp);
   const logger = given ?? createLogger(config.logLevel, logs);
   const lifecycle = new Lifecycle((part, error) => logger.error({ err: error, part }, 'A part could not be closed'));
@@ -210,7 +207,8 @@ function openQueries(config: Config, database: Database, ledger: Ledger, lifecyc
   lifecycle.onClose('upkeep', () => care.close());
   care.startSchedule(config.maintenanceIntervalSeconds);
   const closeTokens = (ids: readonly string[], status: string): Promise<number> => ledger.closeTokens(ids, status);
-  return { care, queries: new QueryOptimizationService({ database, closeTokens, care }) };
+  const ledgerHealth = new LedgerHealthReader(database, () => care.maintenanceRuns());
+  return { care, ledgerHealth, queries: new QueryOptimizationService({ database, closeTokens, care }) };
 }
 
 /** What the wallet costs and how it fares. */

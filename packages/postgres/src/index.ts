@@ -17,7 +17,8 @@ export type { StatementStatistics } from './queries/statement-record.js';
 export type { SlowQuery } from './queries/slow-query.js';
 export type { RequestFinding } from './queries/request-watch.js';
 export { PlanCapture } from './queries/plan-capture.js';
-export { explain, type PlanNode, type PlanOutcome } from './queries/plan.js';
+export { explain, type PlanOutcome } from './queries/plan.js';
+export type { PlanNode } from './queries/plan-node.js';
 export type { PlanTree } from './queries/plan-tree.js';
 export {
   SlowQueryHistory,

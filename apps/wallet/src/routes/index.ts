@@ -18,6 +18,7 @@ import type { LiveKeyring } from '../keys/live-keyring.js';
 import type { MasterKey } from '../keys/master-key.js';
 import { PublicKeyDatabase } from '../keys/public-keys.js';
 import type { Ledger } from '../ledger/ledger.js';
+import type { LedgerHealthReader } from '../queries/ledger-health.js';
 import type { QueryOptimizationService } from '../queries/query-optimization-service.js';
 import type { TransferSync } from '../tokens/sync/transfer-sync.js';
 import type { TokenDivisionOptions } from '../tokens/token-division.js';
@@ -37,6 +38,7 @@ import { balanceTag, presentBalance } from './presentation.js';
 import { Problem } from './problem.js';
 import { defaultPage, presentPage, publicKeyRoutes } from './public-keys.routes.js';
 import { installRateLimits } from './rate-limit.js';
+import { ledgerHealthRoutes } from './ledger-health.routes.js';
 import { reversalRoutes } from './reversals.routes.js';
 import { bearer } from './schemas.js';
 import { sessionRoutes } from './sessions.routes.js';
@@ -59,6 +61,7 @@ export interface RouteServices {
   database: Database;
   cacheService: CacheService;
   queries: QueryOptimizationService;
+  ledgerHealth: LedgerHealthReader;
   monitor: PerformanceMonitoringService;
 }
 
@@ -88,6 +91,11 @@ export async function registerRoutes(app: FastifyInstance, services: RouteServic
   await app.register(auditRoutes, { authenticate, database });
   const publicKeys = new PublicKeyDatabase(database);
   await registerTokenRoutes(app, services, { authenticate, policies, publicKeys });
+  await app.register(ledgerHealthRoutes, {
+    authenticate,
+    ledgerHealth: services.ledgerHealth,
+    monitor: services.monitor,
+  });
   await app.register(performanceRoutes, {
     monitor: services.monitor,
     authorize: operatorsOnly(authenticate),
@@ -95,6 +103,11 @@ export async function registerRoutes(app: FastifyInstance, services: RouteServic
     problem: ({ status, code, detail, errors }) =>
       new Problem(status, code, detail, errors === undefined ? {} : { errors: [...errors] }),
     schemaExtras: { security: bearer },
+    page: {
+      title: 'Dunlin',
+      login: { kind: 'password', login: '/auth/login', refresh: '/auth/refresh', logout: '/auth/logout' },
+      ledger: '/admin/ledger',
+    },
     ...(config.metricsToken === undefined ? {} : { metricsToken: config.metricsToken }),
   });
   return {

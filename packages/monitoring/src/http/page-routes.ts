@@ -5,17 +5,9 @@ import { promisify } from 'node:util';
 import { createHash } from 'node:crypto';
 import { gzip } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
+import type { PageOptions } from './page-options.js';
 import { HttpProblem } from './problem.js';
 import { describeRoute, type RouteContext } from './route-context.js';
-
-/** What the page is told by the service that serves it; anybody can read it, so it holds no secret. */
-export interface PageOptions {
-  title?: string;
-  /** Where operators sign in; `token` asks for a bearer token instead. */
-  login?: { kind: 'password'; login: string; refresh: string; logout: string } | { kind: 'token' };
-  /** Where the figures of a ledger come from, when the service keeps one. */
-  ledger?: string;
-}
 
 interface Asset {
   type: string;

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest, FastifySchema } from 'fastify';
 import type { PerformanceMonitoringService } from '../performance-monitoring-service.js';
-import type { PageOptions } from './page-routes.js';
+import type { PageOptions } from './page-options.js';
 import type { ProblemFields } from './problem.js';
 
 export interface PerformanceRoutesOptions {

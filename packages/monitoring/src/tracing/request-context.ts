@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { RequestRecord } from './request-record.js';
 
 /**
  * Carries the request through everything that its handler starts. Below Node.js 24 that is not free: AsyncLocalStorage
@@ -14,20 +13,20 @@ import type { RequestRecord } from './request-record.js';
  * The price: the very first question of a process that has already rested, asked behind an `await`, gets no answer.
  * Whoever cannot bear that asks once at the start.
  */
-export class RequestContext {
-  readonly #storage = new AsyncLocalStorage<RequestRecord | undefined>();
+export class RequestContext<Carried extends object> {
+  readonly #storage = new AsyncLocalStorage<Carried | undefined>();
   readonly #restsAfter: number;
   #state: 'waiting' | 'resting' | 'wanted' = 'waiting';
   #unasked = 0;
   /** While resting: the request whose synchronous part is running. */
-  #synchronous: RequestRecord | undefined;
+  #synchronous: Carried | undefined;
 
   /** `restsAfter`: so many requests without a question end the carrying. */
   constructor(restsAfter: number) {
     this.#restsAfter = restsAfter;
   }
 
-  run<Answer>(record: RequestRecord, work: () => Answer): Answer {
+  run<Answer>(record: Carried, work: () => Answer): Answer {
     if (this.#state === 'resting') return this.#runSynchronously(record, work);
     if (this.#state === 'waiting') {
       this.#unasked += 1;
@@ -41,7 +40,7 @@ export class RequestContext {
   }
 
   /** The request that the running code works for. */
-  current(): RequestRecord | undefined {
+  current(): Carried | undefined {
     if (this.#state !== 'wanted') this.#begin();
     return this.#storage.getStore();
   }
@@ -53,7 +52,7 @@ export class RequestContext {
     if (wasResting && this.#synchronous !== undefined) this.#storage.enterWith(this.#synchronous);
   }
 
-  #runSynchronously<Answer>(record: RequestRecord, work: () => Answer): Answer {
+  #runSynchronously<Answer>(record: Carried, work: () => Answer): Answer {
     const outer = this.#synchronous;
     this.#synchronous = record;
     try {

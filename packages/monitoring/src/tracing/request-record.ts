@@ -109,7 +109,7 @@ export class RequestRecord {
 const CARRYING_IS_CHEAP = Number.parseInt(process.versions.node, 10) >= 24;
 const RESTS_AFTER_REQUESTS = 10_000;
 
-const context = new RequestContext(CARRYING_IS_CHEAP ? Infinity : RESTS_AFTER_REQUESTS);
+const context = new RequestContext<RequestRecord>(CARRYING_IS_CHEAP ? Infinity : RESTS_AFTER_REQUESTS);
 
 /** The request that the running code works for; undefined outside of any. */
 export function currentRequest(): RequestRecord | undefined {

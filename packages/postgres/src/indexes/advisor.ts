@@ -1,5 +1,6 @@
 import type { Database } from '../database.js';
-import { explain, nodesOf, type PlanNode } from '../queries/plan.js';
+import type { PlanNode } from '../queries/plan-node.js';
+import { explain, nodesOf } from '../queries/plan.js';
 import { accessesOf, candidateName, candidateShape, candidatesFor, quoteName, type Candidate } from './candidate.js';
 import { estimateCost, estimateSizeBytes } from './cost-estimate.js';
 import { tryHypothetically, type HypotheticalOutcome } from './hypothetical.js';

@@ -59,7 +59,12 @@ export class QueryAnalyzer {
     );
     const unread = [...schema.tables.values()].filter((table) => table.rows > 0).length === 0;
     if (unread) limitations.push('No table has statistics yet: run ANALYZE.');
-    const { recommendations: missing, unread: scanning } = await adviseMissing(this.#database, workload, schema, options);
+    const { recommendations: missing, unread: scanning } = await adviseMissing(
+      this.#database,
+      workload,
+      schema,
+      options,
+    );
     if (scanning.length > 0) {
       limitations.push(
         `${scanning.length} costly statements scan a table for a condition that this advisor does not read (OR, LIKE, an expression): ` +

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import pg from 'pg';
-import type { PlanNode } from '../queries/plan.js';
+import type { PlanNode } from '../queries/plan-node.js';
 import { tokenize } from '../queries/sql-lexer.js';
 import { parseCondition, parseSortKey, type ColumnCondition } from './plan-condition.js';
 import { tableKey, type ColumnFacts } from './schema-facts.js';

@@ -1,4 +1,4 @@
-import type { PlanNode } from '../queries/plan.js';
+import type { PlanNode } from '../queries/plan-node.js';
 import { shareOf, type Candidate } from './candidate.js';
 import { tableKey, type ColumnFacts, type SchemaFacts, type TableFacts } from './schema-facts.js';
 

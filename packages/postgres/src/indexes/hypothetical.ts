@@ -1,6 +1,7 @@
 import type { Database } from '../database.js';
 import { INTERNAL } from '../queries/observer.js';
-import { explainWithin, type PlanNode } from '../queries/plan.js';
+import type { PlanNode } from '../queries/plan-node.js';
+import { explainWithin } from '../queries/plan.js';
 import { candidateShape, type Candidate } from './candidate.js';
 
 /** What HypoPG says of one candidate: the planner's cost with it, and whether the plan uses it at all. */

@@ -1,5 +1,5 @@
 import { withoutValues } from './fingerprint.js';
-import type { PlanNode } from './plan.js';
+import type { PlanNode } from './plan-node.js';
 
 /** A plan to be drawn: what each step does, on what, and its share of the cost. Values in conditions are replaced by `?`. */
 export interface PlanTree {

@@ -1,5 +1,6 @@
 import { withoutValues } from './fingerprint.js';
-import { nodesOf, type PlanNode } from './plan.js';
+import type { PlanNode } from './plan-node.js';
+import { nodesOf } from './plan.js';
 
 /** What is known beside the plan. */
 export interface PlanSurroundings {

@@ -1,30 +1,7 @@
 import type { Database } from '../database.js';
 import { INTERNAL } from './observer.js';
+import type { PlanNode } from './plan-node.js';
 import { isSingleStatement, tokenize } from './sql-lexer.js';
-
-/** A node of a plan as EXPLAIN (FORMAT JSON) prints it; only what is read here. */
-export interface PlanNode {
-  'Node Type': string;
-  'Relation Name'?: string;
-  Schema?: string;
-  Alias?: string;
-  'Index Name'?: string;
-  'Startup Cost': number;
-  'Total Cost': number;
-  'Plan Rows': number;
-  'Plan Width': number;
-  Output?: string[];
-  Filter?: string;
-  'Index Cond'?: string;
-  'Recheck Cond'?: string;
-  'Hash Cond'?: string;
-  'Merge Cond'?: string;
-  'Join Filter'?: string;
-  'Sort Key'?: string[];
-  'Group Key'?: string[];
-  'Parent Relationship'?: string;
-  Plans?: PlanNode[];
-}
 
 export type PlanOutcome =
   | { readonly kind: 'planned'; readonly plan: PlanNode }
