@@ -6,15 +6,15 @@ const tick = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 const request = (name: string): RequestRecord => new RequestRecord('GET', name, undefined, 0, 0);
 
 /** A context to which `count` requests came and nobody asked. */
-async function unasked(restsAfter: number, count: number): Promise<RequestContext> {
-  const context = new RequestContext(restsAfter);
+async function unasked(restsAfter: number, count: number): Promise<RequestContext<RequestRecord>> {
+  const context = new RequestContext<RequestRecord>(restsAfter);
   for (let i = 0; i < count; i += 1) await context.run(request(`early-${i}`), tick);
   return context;
 }
 
 describe('the context of a request', () => {
   it('is there behind every await from the first request on', async () => {
-    const context = new RequestContext(1);
+    const context = new RequestContext<RequestRecord>(1);
     const seen = await context.run(request('first'), async () => {
       await tick();
       return context.current();
@@ -23,7 +23,7 @@ describe('the context of a request', () => {
   });
 
   it('is never given up once somebody has asked', async () => {
-    const context = new RequestContext(3);
+    const context = new RequestContext<RequestRecord>(3);
     context.current();
     for (let i = 0; i < 20; i += 1) await context.run(request(`more-${i}`), tick);
     const seen = await context.run(request('late'), async () => {
@@ -67,7 +67,7 @@ describe('the context of a request', () => {
     ['carried', 1000],
     ['coming to rest and being asked in the middle of them', 2],
   ])('keeps requests apart that run at the same time, %s', async (_name, restsAfter) => {
-    const context = new RequestContext(restsAfter);
+    const context = new RequestContext<RequestRecord>(restsAfter);
     const names = Array.from({ length: 50 }, (_, i) => `request-${i}`);
     const seen = await Promise.all(
       names.map((name) =>

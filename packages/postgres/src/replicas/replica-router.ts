@@ -6,7 +6,7 @@ import type { Statement } from '../statement.js';
 import type { ReadOptions, Rows, Transaction } from '../transaction.js';
 import { runAttempts, type AttemptSupport, type TransactionOptions } from '../transaction-attempts.js';
 import type { Replica } from './replica.js';
-import { replicaStatus, type ReplicaReads, type ReplicaStatus } from './replica-status.js';
+import { replicaStatus, type PrimaryReason, type ReplicaReads, type ReplicaStatus } from './replica-status.js';
 import type { ReplicaWatch } from './replica-watch.js';
 import { bytesOf } from './wal-position.js';
 
@@ -24,9 +24,6 @@ interface Admitted {
   readonly connection: Connection;
   readonly waitMs: number;
 }
-
-/** Why the primary serves a read that a replica might have served. */
-export type PrimaryReason = 'none_current' | 'behind' | 'busy' | 'failed';
 
 type Admission = Admitted | { readonly kind: 'refused'; readonly reason: PrimaryReason };
 

@@ -1,6 +1,5 @@
 import { poolStatus, type PoolStatus } from '../pool/pool-status.js';
 import type { Replica, SetAsideReason } from './replica.js';
-import type { PrimaryReason } from './replica-router.js';
 
 /** What is known of one replica. */
 export interface ReplicaStatus {
@@ -16,6 +15,9 @@ export interface ReplicaStatus {
   readonly failures: number;
   readonly pool: PoolStatus;
 }
+
+/** Why the primary serves a read that a replica might have served. */
+export type PrimaryReason = 'none_current' | 'behind' | 'busy' | 'failed';
 
 export interface ReplicaReads {
   readonly served: number;
