@@ -3,13 +3,15 @@
  * locked first, as by every operation that changes a token, so division, redemption, refund and sync of one token exclude each other; the
  * update names the status besides, so even a path that forgot the lock would not divide what is gone.
  *
- * No money moves and no balance changes, hence no entry and no new version. `outcome` is `completed`, `replayed` or a refusal, with
+ * No money moves and no balance changes, hence no entry, no new version and no transaction; what the audit log tells of it is written here,
+ * so that neither is there without the other. The last three, from where, with what and under which correlation id, may be left out. `outcome` is `completed`, `replayed` or a refusal, with
  * `replayed:` in front when it was stored; `child_ids` are the tokens that the first such request made.
  */
 export const tokensDivide = `
-  create function tokens_divide(
+  create or replace function tokens_divide(
     p_owner uuid, p_key text, p_hash bytea, p_token uuid,
     p_child_ids uuid[], p_amounts bigint[], p_compacts text[], p_issuer_key text, p_device_key text, p_issued_at timestamptz,
+    p_address inet default null, p_user_agent text default null, p_correlation text default null,
     out outcome text, out child_ids uuid[]
   ) language plpgsql as $$
   declare
@@ -48,6 +50,10 @@ export const tokensDivide = `
       insert into tokens (id, user_id, amount, currency, status, key_id, device_key_id, parent_id, issued_at, expires_at, compact)
       select child.id, p_owner, child.amount, v_token.currency, 'active', p_issuer_key, p_device_key, p_token, p_issued_at, v_token.expires_at, child.compact
         from unnest(p_child_ids, p_amounts, p_compacts) as child (id, amount, compact);
+      insert into audit_log (id, at, action, actor_id, user_id, detail, address, user_agent, correlation_id)
+      values (uuid_v7(), v_at, 'token.divide', p_owner, p_owner,
+              jsonb_build_object('tokenId', p_token, 'amount', v_token.amount::text, 'currency', v_token.currency, 'parts', cardinality(p_child_ids)),
+              p_address, p_user_agent, p_correlation);
       child_ids := p_child_ids;
     end if;
 

@@ -6,22 +6,23 @@
  * still unspent. Times that devices state are not looked at.
  *
  * Why no piece is spent twice: every token changes under its owner's account lock, all accounts of the batch are locked in the
- * order of their ids before anything is read, and the update names the status. The unique key on the spent token
+ * order of their ids before anything is read, and the update names the status and counts what it changed. The unique key on the spent token
  * (\`transfers_spend_once\`) stands below all that: whoever commits first has won, whatever a path may have forgotten.
  *
  * Items are parallel arrays and name accounts by position in \`p_account_ids\` (distinct, ascending). An item spends either a
  * stored token (\`p_tokens\`) or the output of an item before it (\`p_parent_outputs\`, a position among the outputs). Outputs are parallel
  * arrays too, grouped by their item; those of one item for one receiver share a transaction, those back to the sender have none.
+ * The last two, from where and under which correlation id the caller asks, may be left out.
  * \`stale\` says that another call took in one of these transfers since they were looked up: nothing was done, look again.
  */
 const declaration = `
-  create function tokens_sync(
+  create or replace function tokens_sync(
     p_writer text, p_currency text, p_caller uuid, p_key text, p_hash bytea, p_redemption uuid, p_refused jsonb, p_account_ids uuid[],
     p_indexes int[], p_names bytea[], p_known boolean[], p_signer_keys text[], p_senders int[], p_tokens uuid[], p_parent_outputs int[],
     p_chains uuid[], p_hops_left int[], p_compacts text[], p_metadata jsonb[],
     o_items int[], o_outputs int[], o_ids uuid[], o_users int[], o_stripes int[], o_amounts bigint[], o_keys text[], o_compacts text[],
     o_expiries timestamptz[], o_transactions uuid[],
-    p_issuer_key text, p_issued_at timestamptz,
+    p_issuer_key text, p_issued_at timestamptz, p_address inet default null, p_correlation text default null,
     out outcome text, out results jsonb, out redemption jsonb, out changed_accounts uuid[], out versions bigint[], out publication jsonb
   ) language plpgsql as $$
 `;
@@ -37,8 +38,8 @@ const variables = `
     v_outcomes text[]; v_codes text[];
     v_caller int;
     v_status text; i int; p int;
-    v_first_transactions uuid[]; v_redeemed bigint;
-    t_ids uuid[]; t_types text[]; t_senders uuid[]; t_receivers uuid[]; t_amounts bigint[]; t_metadata jsonb[];
+    v_first_transactions uuid[]; v_spent int; v_redeemed bigint;
+    t_ids uuid[]; t_types text[]; t_senders uuid[]; t_receivers uuid[]; t_amounts bigint[]; t_metadata jsonb[]; t_actors uuid[];
     e_accounts int[]; e_versions bigint[]; e_transactions uuid[]; e_amounts bigint[]; e_before bigint[];
     f_balances bigint[]; f_versions bigint[];
   begin
@@ -135,6 +136,10 @@ const writing = `
     update tokens t set status = 'spent', closed_at = v_at, closing_transaction_id = v_first_transactions[spent.at]
       from unnest(p_tokens) with ordinality as spent (id, at)
      where t.id = spent.id and v_outcomes[spent.at] = 'accepted' and t.status = 'active';
+    get diagnostics v_spent = row_count;
+    if v_spent <> (select count(p_tokens[at]) from generate_series(1, n) at where v_outcomes[at] = 'accepted') then
+      raise exception 'a token changed without its owner''s lock' using errcode = 'serialization_failure';
+    end if;
 
     with outputs as (
       select o.*, case when o_taken[o.at] is not null then 'spent' when p_redemption is not null and o.account = v_caller then 'redeemed' else 'active' end as status
@@ -197,9 +202,10 @@ const posting = `
     )
     select array_agg(p.id order by p.step, p.id), array_agg(p.type order by p.step, p.id), array_agg(p.sender order by p.step, p.id),
            array_agg(p.receiver order by p.step, p.id), array_agg(p.amount order by p.step, p.id), array_agg(p.metadata order by p.step, p.id),
+           array_agg(nullif(p_caller, coalesce(p.sender, p.receiver)) order by p.step, p.id),
            (select accounts from entries), (select e.versions from entries e), (select transactions from entries), (select amounts from entries),
            (select befores from entries)
-      into t_ids, t_types, t_senders, t_receivers, t_amounts, t_metadata, e_accounts, e_versions, e_transactions, e_amounts, e_before
+      into t_ids, t_types, t_senders, t_receivers, t_amounts, t_metadata, t_actors, e_accounts, e_versions, e_transactions, e_amounts, e_before
       from posted p;
 
     for i in 1..n loop
@@ -227,7 +233,8 @@ const posting = `
         v_at, p_currency, coalesce(t_ids, '{}'), coalesce(t_types, '{}'), array_fill('completed'::text, array[cardinality(coalesce(t_ids, '{}'))]),
         coalesce(t_senders, '{}'), coalesce(t_receivers, '{}'), coalesce(t_amounts, '{}'), array_fill(null::text, array[cardinality(coalesce(t_ids, '{}'))]),
         coalesce(t_metadata, '{}'), coalesce(e_accounts, '{}'), coalesce(e_versions, '{}'), coalesce(e_transactions, '{}'), coalesce(e_amounts, '{}'),
-        coalesce(e_before, '{}'), p_account_ids, f_balances, v_helds, f_versions);
+        coalesce(e_before, '{}'), p_account_ids, f_balances, v_helds, f_versions,
+        coalesce(t_actors, '{}'), array_fill(p_address, array[cardinality(coalesce(t_ids, '{}'))]), array_fill(p_correlation, array[cardinality(coalesce(t_ids, '{}'))]));
     end if;
     v_versions := f_versions;
 `;

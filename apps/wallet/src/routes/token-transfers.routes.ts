@@ -7,6 +7,8 @@ import { divideToken, mostPartsOfDivision, type TokenDivisionOptions } from '../
 import type { Authenticate } from './authentication.js';
 import { markReplayed, readIdempotency } from './idempotency.js';
 import { invalid } from './invalid-part.js';
+import { auditOriginOf } from './operator-audit.js';
+import { originOf } from './origin.js';
 import { presentToken } from './presentation.js';
 import { refusalProblem } from './refusals.js';
 import {
@@ -91,6 +93,7 @@ function divideRoute(app: TypedApp, { authenticate, division }: TokenTransferRou
         token: request.body.token,
         amounts: request.body.amounts.map(readAmount) as AmountMinor[],
         idempotency: readIdempotency(request, userId),
+        origin: auditOriginOf(request, userId),
       });
       if (outcome.kind === 'invalid') throw invalid(outcome);
       if (outcome.kind === 'no_token') throw invalid(outcome, 422, 'invalid_offline_token');
@@ -132,7 +135,8 @@ function syncRoute(app: TypedApp, { authenticate, sync }: TokenTransferRoutesOpt
       const callerId = request.principal.id;
       const { transfers, redeem = false } = request.body;
       const idempotency = readIdempotency(request, callerId);
-      const outcome = await sync.sync({ callerId, transfers, redeem, idempotency });
+      const origin = originOf(request, callerId);
+      const outcome = await sync.sync({ callerId, transfers, redeem, idempotency, origin });
       markReplayed(reply, outcome.replayed);
       if (outcome.kind === 'refused') throw refusalProblem(outcome);
       const { results, redemption } = outcome;

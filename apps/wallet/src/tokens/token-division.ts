@@ -1,4 +1,5 @@
 import { statement } from '@dunlin/postgres';
+import type { AuditOrigin } from '../audit/audit-log.js';
 import type { TransactionalDatabase } from '../keys/queryable.js';
 import { sumAmounts, type AmountMinor } from '../ledger/money.js';
 import { refusalCodes, type Idempotency, type OperationOutcome, type RefusalCode } from '../ledger/operation.js';
@@ -15,6 +16,8 @@ export interface Division {
   /** What each part is worth; they sum to the token. */
   amounts: readonly AmountMinor[];
   idempotency: Idempotency;
+  /** From where and with what the owner asks: what the audit log keeps. */
+  origin?: Omit<AuditOrigin, 'actorId'>;
 }
 
 export type DivisionOutcome =
@@ -40,7 +43,7 @@ export const mostPartsOfDivision = 100;
 
 const divideStatement = statement(
   'tokens_divide',
-  'select outcome, child_ids from tokens_divide($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
+  'select outcome, child_ids from tokens_divide($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)',
 );
 
 /**
@@ -49,7 +52,7 @@ const divideStatement = statement(
  */
 export async function divideToken(options: TokenDivisionOptions, division: Division): Promise<DivisionOutcome> {
   const { database, issuer, keyring, clock } = options;
-  const { userId, amounts, idempotency } = division;
+  const { userId, amounts, idempotency, origin } = division;
   const presented = await presentedToken(database, keyring.issuerKeys, division.token, clock.wallMs());
   if (presented.kind === 'refused') return { kind: 'no_token', path: '/token', reason: presented.reason };
   const { id, amountMinor, expiresAtMs } = presented.fields;
@@ -74,6 +77,9 @@ export async function divideToken(options: TokenDivisionOptions, division: Divis
       first.keyId,
       deviceKeyId,
       first.issuedAt,
+      origin?.address ?? null,
+      origin?.userAgent ?? null,
+      origin?.correlationId ?? null,
     ]);
     return rows[0] as DivideRow;
   });

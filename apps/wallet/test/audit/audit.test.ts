@@ -6,6 +6,7 @@ import type { HttpClient, Transaction } from '../http/support/client.js';
 import { openProbe } from '../http/support/ledger-state.js';
 import { expectProblem } from '../http/support/problems.js';
 import { startApp, userPassword, type RunningApp, type RunningUser } from '../support/app.js';
+import { newDevice, type Device } from '../support/device.js';
 
 interface Entry {
   id: string;
@@ -44,8 +45,8 @@ async function audit(query = ''): Promise<Page> {
   return answer.body;
 }
 
-/** The newest line after `act`, which is sent under a correlation id of its own. */
-async function lineOf(client: HttpClient, method: string, path: string, body?: unknown): Promise<Entry> {
+/** What a request leaves, newest first; it is sent under a correlation id of its own. */
+async function linesOf(client: HttpClient, method: string, path: string, body?: unknown): Promise<Entry[]> {
   const correlationId = randomUUID();
   const answer = await client.call(method, path, {
     ...(body === undefined ? {} : { body }),
@@ -53,7 +54,11 @@ async function lineOf(client: HttpClient, method: string, path: string, body?: u
     headers: { 'x-correlation-id': correlationId, 'user-agent': 'audit test' },
   });
   expect(answer.status, answer.text).toBeLessThan(300);
-  const lines = (await audit('?limit=200')).data.filter((one) => one.correlationId === correlationId);
+  return (await audit('?limit=200')).data.filter((one) => one.correlationId === correlationId);
+}
+
+async function lineOf(client: HttpClient, method: string, path: string, body?: unknown): Promise<Entry> {
+  const lines = await linesOf(client, method, path, body);
   expect(lines, `${method} ${path}`).toHaveLength(1);
   return lines[0] as Entry;
 }
@@ -104,6 +109,103 @@ describe('money', () => {
     const before = (await audit('?limit=1')).data[0]?.id;
     expect((await bob.http.transfer(alice.id, '999999')).status).toBe(422);
     expect((await audit('?limit=1')).data[0]?.id).toBe(before);
+  });
+});
+
+describe('tokens', () => {
+  type Holder = RunningUser & { device: Device };
+  let [carol, dave]: Holder[] = [];
+  const holder = async (): Promise<Holder> => {
+    const device = newDevice();
+    return { ...(await wallet.newUser({ devicePublicKey: device.publicJwk })), device };
+  };
+  const buy = async (amount: string): Promise<string> =>
+    (await carol!.http.buy(amount, { denominations: [amount] })).tokens[0]!.token;
+  beforeAll(async () => {
+    [carol, dave] = [await holder(), await holder()];
+    await wallet.deposit(carol.id, '1000');
+  });
+
+  test('a purchase and a redemption say who, and from where', async () => {
+    expect(await lineOf(carol!.http, 'POST', '/tokens/purchase', { amount: '8' })).toMatchObject({
+      action: 'money.token_purchase',
+      actorId: carol!.id,
+      ...own,
+      detail: { senderId: carol!.id, amount: '8' },
+    });
+    const tokens = [await buy('16')];
+    expect(await lineOf(carol!.http, 'POST', '/tokens/redeem', { tokens })).toMatchObject({
+      action: 'money.token_redemption',
+      actorId: carol!.id,
+      ...own,
+      detail: { receiverId: carol!.id, amount: '16' },
+    });
+  });
+
+  test('a payment made offline says who brought it in, and from where: the receiver or the payer', async () => {
+    for (const by of [carol!, dave!]) {
+      const transfer = await carol!.device.pay(await buy('100'), [
+        [dave!.device, 30],
+        [carol!.device, 70],
+      ]);
+      expect(await lineOf(by.http, 'POST', '/tokens/sync', { transfers: [transfer] })).toMatchObject({
+        action: 'money.offline',
+        actorId: by.id,
+        userId: dave!.id,
+        ...own,
+        detail: { senderId: carol!.id, receiverId: dave!.id, amount: '30' },
+      });
+    }
+  });
+
+  test('each payment of a batch is told, and what was credited with it', async () => {
+    const pay = async (): Promise<string> => carol!.device.pay(await buy('4'), [[dave!.device, 4]]);
+    const body = { transfers: [await pay(), await pay()], redeem: true };
+    const lines = await linesOf(dave!.http, 'POST', '/tokens/sync', body);
+    expect(lines.map(({ action }) => action).sort()).toEqual([
+      'money.offline',
+      'money.offline',
+      'money.token_redemption',
+    ]);
+    for (const line of lines) expect(line).toMatchObject({ actorId: dave!.id, ...own });
+    const known = await linesOf(dave!.http, 'POST', '/tokens/sync', body);
+    expect(known, 'what is brought in a second time').toEqual([]);
+  });
+
+  test('a division is told once, with what was divided', async () => {
+    const { token, id } = (await carol!.http.buy('10', { denominations: ['10'] })).tokens[0]!;
+    const body = { token, amounts: ['3', '7'] };
+    const key = randomUUID();
+    const send = () =>
+      carol!.http.call('POST', '/tokens/divide', { body, key, headers: { 'user-agent': 'audit test' } });
+    expect((await send()).status).toBe(201);
+    expect((await send()).status).toBe(201);
+    expect((await carol!.http.post('/tokens/divide', body)).status).toBe(409);
+    const lines = (await audit(`?userId=${carol!.id}&action=token.divide`)).data;
+    expect(lines).toEqual([
+      expect.objectContaining({
+        actorId: carol!.id,
+        userId: carol!.id,
+        transactionId: null,
+        ...withAgent,
+        detail: { tokenId: id, amount: '10', currency: 'EUR', parts: 2 },
+      }),
+    ]);
+    const part = await buy('2');
+    const line = await lineOf(carol!.http, 'POST', '/tokens/divide', { token: part, amounts: ['1', '1'] });
+    expect(line).toMatchObject({ action: 'token.divide', ...withAgent });
+  });
+
+  test('a division that cannot be written down is not done', async () => {
+    const token = await buy('10');
+    const divide = () => carol!.http.post('/tokens/divide', { token, amounts: ['5', '5'] });
+    await probe.query('alter table audit_log rename to audit_log_away');
+    try {
+      expect((await divide()).status).toBeGreaterThanOrEqual(500);
+    } finally {
+      await probe.query('alter table audit_log_away rename to audit_log');
+    }
+    expect((await divide()).status).toBe(201);
   });
 });
 

@@ -157,7 +157,32 @@ describe('migrations', () => {
     expect(await validIndexes()).toEqual(indexes006);
     expect((await client.query(`select 1 from pg_index where not indisvalid`)).rows).toHaveLength(0);
   });
+
+  test('015 replaces the token functions of the version before, which may still call them as it did', async () => {
+    await migrate(database.url, { to: 14 });
+    await client.query(`
+      drop function tokens_divide, tokens_sync;
+      create function tokens_divide(${divideBefore015}) returns int language sql return 1;
+      create function tokens_sync(${syncBefore015}) returns int language sql return 1`);
+    await migrate(database.url);
+    for (const [name, before] of Object.entries({ tokens_divide: divideBefore015, tokens_sync: syncBefore015 })) {
+      const { rows } = await client.query<{ types: string; required: number }>(
+        `select oidvectortypes(proargtypes) as types, pronargs - pronargdefaults as required from pg_proc where proname = $1`,
+        [name],
+      );
+      expect(rows, name).toHaveLength(1);
+      expect(rows[0]?.types.startsWith(`${before}, inet, `), rows[0]?.types).toBe(true);
+      expect(rows[0]?.required, name).toBe(before.split(', ').length);
+    }
+  });
 });
+
+/** The types of their parameters as PostgreSQL writes them. */
+const divideBefore015 = 'uuid, text, bytea, uuid, uuid[], bigint[], text[], text, text, timestamp with time zone';
+const syncBefore015 =
+  'text, text, uuid, text, bytea, uuid, jsonb, uuid[], ' +
+  'integer[], bytea[], boolean[], text[], integer[], uuid[], integer[], uuid[], integer[], text[], jsonb[], ' +
+  'integer[], integer[], uuid[], integer[], integer[], bigint[], text[], text[], timestamp with time zone[], uuid[], text, timestamp with time zone';
 
 /** The build of the index on users, as it waits for the transaction that writes there. */
 const waitingBuild = `query ilike 'create index concurrently%idx_users_active_created%' and wait_event_type = 'Lock' and datname = current_database()`;

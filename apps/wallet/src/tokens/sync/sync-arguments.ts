@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { issuerStripe } from '../../ledger/system-accounts.js';
 import type { AmountMinor } from '../../ledger/money.js';
+import type { Origin } from '../../ledger/operation.js';
 import type { TokenIssuer, UnsignedToken } from '../token-issuer.js';
 import { pauseEvery } from './pause.js';
 import type { PlannedTransfer, SyncPlan } from './plan.js';
@@ -63,6 +64,7 @@ export interface SyncCall {
   compacts: readonly string[];
   issuerKeyId: string;
   issuedAtMs: number;
+  origin?: Omit<Origin, 'actorId'> | undefined;
 }
 
 /** The accounts that a batch may touch, once each in ascending order: the order in which every operation locks them. */
@@ -116,6 +118,8 @@ export function syncArguments(call: SyncCall): unknown[] {
     outputs.map(({ transactionId }) => transactionId),
     call.issuerKeyId,
     new Date(call.issuedAtMs),
+    call.origin?.address ?? null,
+    call.origin?.correlationId ?? null,
   ];
 }
 

@@ -1,7 +1,13 @@
 import { attachSignature } from '@dunlin/offline';
 import { statement } from '@dunlin/postgres';
 import { LedgerBusy } from '../../ledger/group-commit.js';
-import { refusalCodes, type Idempotency, type OperationOutcome, type RefusalCode } from '../../ledger/operation.js';
+import {
+  refusalCodes,
+  type Idempotency,
+  type OperationOutcome,
+  type Origin,
+  type RefusalCode,
+} from '../../ledger/operation.js';
 import type { IssuerKey } from '../../keys/keyring.js';
 import type { SignatureWorkers } from '../signature-workers.js';
 import { commitAndAnnounce, type PublishedRow, type TokenCommits } from '../token-commits.js';
@@ -28,6 +34,8 @@ export interface SyncRequest {
   /** Credits what ends up with the caller at once. */
   redeem: boolean;
   idempotency: Idempotency;
+  /** From where the caller asks: what the audit log keeps. */
+  origin?: Omit<Origin, 'actorId'>;
 }
 
 export interface TransferResult {
@@ -59,7 +67,7 @@ interface SyncRow extends PublishedRow {
   redemption: { transactionId: string; amount: string } | null;
 }
 
-const placeholders = Array.from({ length: 31 }, (_, at) => `$${at + 1}`).join(', ');
+const placeholders = Array.from({ length: 33 }, (_, at) => `$${at + 1}`).join(', ');
 const syncStatement = statement('tokens_sync', `select * from tokens_sync(${placeholders})`);
 
 /**
@@ -111,6 +119,7 @@ export class TransferSync {
       compacts: outputs.map(({ token }) => compactOf.get(token.id) ?? ''),
       issuerKeyId: issuerKey.id,
       issuedAtMs,
+      origin: request.origin,
     });
     const row = await commitAndAnnounce(commits, accountsOfSync(request.callerId, plan), async (transaction) => {
       const { rows } = await transaction.query<SyncRow>(syncStatement, values);
