@@ -23,7 +23,7 @@ import type { PerformanceReport } from './reports/finding.js';
 import type { OverviewPoint } from './series/overview-point.js';
 import { storedSeries } from './series/stored-series.js';
 import type { QueryObservation } from './sources/database-source.js';
-import { currentRequest, MAX_SPANS, type RequestRecord } from './tracing/request-record.js';
+import { currentRequest, MAX_SPANS, RequestRecord } from './tracing/request-record.js';
 import type { OtlpStatus } from './exporters/otlp-lane.js';
 import { SelfFigures } from './self-figures.js';
 import { TraceStore } from './tracing/trace-store.js';
@@ -169,7 +169,7 @@ export class PerformanceMonitoringService extends EventEmitter<MonitoringEvents>
     if (!(observation.durationMs >= 0 && observation.durationMs < Infinity)) this.self.rejectedObservations += 1;
     const nowMs = clock.monotonicMs();
     this.figures.queries.record(observation, this.getThresholds().slowQueryMs, nowMs, clock.wallMs());
-    const request = currentRequest();
+    const request = observation.request instanceof RequestRecord ? observation.request : currentRequest();
     if (request === undefined) return;
     const { fingerprint, query, name, durationMs, waitMs = 0, rows = 0, error } = observation;
     const startMs = Math.max(0, nowMs - request.startedMs - durationMs);

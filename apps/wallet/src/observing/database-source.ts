@@ -16,6 +16,7 @@ export function databaseSource(database: Database, care: DatabaseCare): Database
           error: event.errorCode,
           endpoint: event.endpoint,
           correlationId: event.correlationId,
+          request: event.context,
         }),
       ),
     poolStatus: () => database.poolStatus(),

@@ -59,6 +59,9 @@ test('a request is found again by its correlation id, as spans with its statemen
   await user.http.get('/wallet/balance', { 'x-correlation-id': 'find-me-again', 'cache-control': 'no-cache' });
   const { status, text } = await wallet.operator.get('/performance/traces/find-me-again');
   expect(status, text).toBe(200);
-  expect(text).toContain('/wallet/balance');
+  const trace = JSON.parse(text) as { endpoint: string; queryCount: number; queries: { query: string }[] };
+  expect(trace).toMatchObject({ endpoint: 'GET /wallet/balance' });
+  expect(trace.queries.map(({ query }) => query)).toContainEqual(expect.stringContaining('accounts'));
+  expect(trace.queryCount).toBe(trace.queries.length);
   expect(text).not.toContain(user.session.accessToken);
 });

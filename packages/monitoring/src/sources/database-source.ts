@@ -13,6 +13,8 @@ export interface QueryObservation {
   error?: unknown;
   endpoint?: string | undefined;
   correlationId?: string | undefined;
+  /** What `currentRequest` gave when the statement began, if the database layer keeps it: its span then stands in that request's trace. */
+  request?: unknown;
 }
 
 export interface PoolFigures {

@@ -106,6 +106,7 @@ export class Observer {
       errorCode: error === undefined ? undefined : (error.code ?? error.kind),
       endpoint,
       correlationId: context?.correlationId,
+      context,
       replica,
     };
     for (const listener of this.#listeners) this.#tell(listener, event);

@@ -16,13 +16,15 @@ export interface QueryEvent {
   readonly errorCode: string | undefined;
   readonly endpoint: string | undefined;
   readonly correlationId: string | undefined;
+  /** What the option `context` gave when the query began: listeners are called outside of the caller's own asynchronous context. */
+  readonly context: QueryContext | undefined;
   /** The name of the replica that answered; undefined for the primary. */
   readonly replica: string | undefined;
 }
 
 export type QueryListener = (event: QueryEvent) => void;
 
-/** On whose behalf a query runs; the object is read while the query is, and not kept. */
+/** On whose behalf a query runs; the object is read while the query is, handed to listeners, and not kept. */
 export interface QueryContext {
   /** A route template, never a path with ids in it. */
   readonly endpoint?: string | undefined;
