@@ -1,5 +1,6 @@
-// Each guard of the ledger and how to take it out of the schema; then `tests` must fail. `named` narrows them down.
+// Each guard of the ledger and of the tokens, and how to take it out of the schema; then `tests` must fail. `named` narrows them down.
 const ledger = (file) => `apps/wallet/test/ledger/${file}.test.ts`;
+const sync = (file) => `apps/wallet/test/tokens/sync/${file}.test.ts`;
 
 /** SQL that replaces `find` by `put` in a function, or fails when the function no longer holds it. */
 const inFunction = (name, find, put) => `
@@ -164,5 +165,39 @@ export const guards = [
     ),
     tests: ledger('ledger'),
     named: 'a reference is used once',
+  },
+  {
+    name: 'a sync locks the accounts while they are read',
+    sql: inFunction('tokens_sync', 'order by a.id for no key update', 'order by a.id'),
+    tests: sync('sync-races'),
+    named: '1,000 presenters of one token, each',
+  },
+  {
+    name: 'a sync spends what is active',
+    sql: inFunction(
+      'tokens_sync',
+      "v_outcomes[spent.at] = 'accepted' and t.status = 'active'",
+      "v_outcomes[spent.at] = 'accepted'",
+    ),
+    tests: sync('forgotten-lock'),
+    named: 'a sync whose token',
+  },
+  {
+    name: 'a sync counts what it spent',
+    sql: inFunction('tokens_sync', 'if v_spent <> (', 'if false and v_spent <> ('),
+    tests: sync('forgotten-lock'),
+    named: 'a sync whose token',
+  },
+  {
+    name: 'a token is spent by one transfer',
+    sql: withoutConstraint('transfers_spend_once', 'transfers'),
+    tests: sync('forgotten-lock'),
+    named: 'another transfer has spent',
+  },
+  {
+    name: 'a division takes what is active',
+    sql: inFunction('tokens_divide', "where id = p_token and status = 'active'", 'where id = p_token'),
+    tests: sync('forgotten-lock'),
+    named: 'a division whose token',
   },
 ];
