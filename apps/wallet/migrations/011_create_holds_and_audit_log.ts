@@ -1,4 +1,5 @@
 import type { MigrationBuilder } from 'node-pg-migrate';
+import { accountsMoveByEntries } from './functions/accounts-move-by-entries.js';
 import { ledgerExecute } from './functions/ledger-execute.js';
 import { ledgerPost } from './functions/ledger-post.js';
 
@@ -118,26 +119,7 @@ const audit = `
 `;
 
 const guards = `
-  create function accounts_move_by_entries() returns trigger language plpgsql as $$
-  begin
-    if exists (
-      select 1
-        from changed n join before o on o.id = n.id
-        left join lateral (
-          select sum(e.amount) as moved, max(e.version) as newest,
-                 (array_agg(e.balance_before order by e.version))[1] as first_before,
-                 (array_agg(e.balance_after order by e.version desc))[1] as last_after
-            from entries e where e.account_id = n.id and e.version > o.version
-        ) posted on true
-       where n.balance <> o.balance + coalesce(posted.moved, 0)
-          or n.version < o.version or posted.newest > n.version
-          or posted.first_before <> o.balance or posted.last_after <> n.balance
-    ) then
-      raise exception 'the balance of an account moves by its new entries and by nothing else'
-        using errcode = 'integrity_constraint_violation', constraint = 'accounts_move_by_entries';
-    end if;
-    return null;
-  end $$;
+  ${accountsMoveByEntries}
   drop trigger accounts_follow_entries on accounts;
   create trigger accounts_move_by_entries after update on accounts referencing old table as before new table as changed
     for each statement execute function accounts_move_by_entries();

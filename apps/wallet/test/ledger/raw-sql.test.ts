@@ -67,6 +67,7 @@ const attempts: [string, () => string[]][] = [
   ],
   ['more is held than there is', () => [`update accounts set held = balance + 1 where id = '${bob}'`]],
   ['less than nothing is held', () => [`update accounts set held = -1 where id = '${bob}'`]],
+  ['an account gets another id', () => [`update accounts set id = '${randomUUID()}' where id = '${bob}'`]],
   ['an account is deleted', () => [`delete from accounts where id = '${bob}'`]],
   [
     'an account begins with money',
