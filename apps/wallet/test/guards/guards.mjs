@@ -200,4 +200,10 @@ export const guards = [
     tests: sync('forgotten-lock'),
     named: 'a division whose token',
   },
+  {
+    name: 'a closing in bulk takes what is active',
+    sql: inFunction('ledger_close_tokens', "t.status = 'active' and t.user_id = o.user_id", 't.user_id = o.user_id'),
+    tests: sync('forgotten-lock'),
+    named: 'a closing in bulk',
+  },
 ];

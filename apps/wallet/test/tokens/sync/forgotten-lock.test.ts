@@ -80,6 +80,13 @@ test('a division whose token is taken from under it begins again, and finds that
   expect(outcome).toMatchObject({ kind: 'refused', code: 'token_not_active' });
 });
 
+test('a closing in bulk whose token is taken from under it begins again, and pays for the others alone', async () => {
+  const [taken, left] = [await buyOne(10), await buyOne(5)];
+  const { ledger } = bench.instances[0]!;
+  const closing = () => ledger.closeTokens([taken.id, left.id], 'redeemed');
+  expect(await overtake(dividedUnlocked(taken.id), closing)).toBe(1);
+});
+
 test('a token that another transfer has spent is spent once, whatever its row says', async () => {
   const { token, id } = await buyOne(10);
   const transfer = await alice.device.pay(token, [[bob.device, 10]]);
