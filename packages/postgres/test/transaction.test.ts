@@ -243,6 +243,49 @@ describe('a transaction that must stop', () => {
     expect(await balances(db)).toEqual([101, 100]);
     await expect.poll(() => db.poolStatus().active).toBe(0);
   });
+
+  it.each([
+    ['the statement timeout', { statementTimeoutMs: 150 }, '57014', ''],
+    ['the lock timeout', {}, '55P03', "SET LOCAL lock_timeout = '150ms'"],
+  ])(
+    'ends by %s of the server while a lock blocks it, gives its connection back, and loses nothing',
+    async (...row) => {
+      const [, options, code, setting] = row;
+      const holding = database();
+      const db = database({ poolSize: 1, ...options });
+      const [held, finish] = [gate(), gate()];
+      const holder = holding.transaction(async (tx) => {
+        await tx.query(add, [1, 1]);
+        held.open();
+        await finish.arrive();
+      });
+      await held.arrive();
+      const seen: string[] = [];
+      const error = await failureOf(
+        db.transaction(async (tx) => {
+          tx.afterCommit(() => void seen.push('committed'));
+          tx.afterRollback(() => void seen.push('rolled back'));
+          if (setting !== '') await tx.query(setting);
+          await tx.query(add, [2, 5]);
+          await tx.query(add, [1, 5]);
+        }),
+      );
+      expect(error).toMatchObject({ kind: 'timeout', code });
+      expect(seen).toEqual(['rolled back']);
+      // The only connection is free and usable while the lock is still held, and nothing of ours holds a lock or waits for one.
+      expect(db.poolStatus()).toMatchObject({ active: 0, waiting: 0 });
+      expect(await balances(db)).toEqual([100, 100]);
+      const waiting = await db.query(
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+      );
+      expect(waiting.rowCount).toBe(0);
+      await db.transaction((tx) => tx.query(add, [2, 7]));
+      finish.open();
+      await holder;
+      await db.transaction((tx) => tx.query(add, [1, 5]));
+      expect(await balances(db)).toEqual([106, 107]);
+    },
+  );
 });
 
 describe('a database that goes away', () => {
