@@ -16,7 +16,8 @@ const openingAmount = 10_000_000_000;
  * triggers off, so the loader makes true by itself what those guard: every balance is that of the account's last entry, entries of a
  * transaction sum to zero, counters count. `reconcile` is asked afterwards.
  *
- * Payers are drawn with a density of 1/rank (Zipf 1), payees half so and half evenly; ids are UUIDs of version 7 made of the row's time.
+ * Payers are drawn with a density of 1/rank (Zipf 1), payees half so and half evenly, buyers of tokens evenly: whoever pays most would else
+ * hold tens of thousands of them, which no wallet does. Ids are UUIDs of version 7 made of the row's time.
  * A fixed seed makes the same ledger each time.
  */
 export function loadStatements(scale: Scale): readonly (readonly [doing: string, text: string])[] {
@@ -82,7 +83,7 @@ const transactionsText = ({ users, purchases, redemptions, payments }: Counts): 
            date_trunc('milliseconds', now() - interval '370 days' + n * interval '1 second') as at
       from generate_series(1, ${users}) n;
   insert into drawn
-    select n, 'token_purchase', 'completed', floor(power(${users}, random()))::int, null, ${tokensAPurchase * 500},
+    select n, 'token_purchase', 'completed', 1 + floor(random() * ${users})::int, null, ${tokensAPurchase * 500},
            date_trunc('milliseconds', now() - interval '360 days' * (0.01 + 0.98 * random()))
       from generate_series(1, ${purchases}) n;
   insert into drawn

@@ -6,7 +6,7 @@ import { migrate } from '@dunlin/wallet/migrate';
 import { loadStatements, type Scale } from './load-sql.js';
 
 /** In the name of every database, so that a change of the loader does not meet what an older one made. */
-const loaderVersion = 1;
+const loaderVersion = 3;
 /** The migrations up to here make the tables; the indexes of 006 are built when the rows are there. */
 const tablesOnly = 5;
 
