@@ -23,8 +23,12 @@ export function nextTheme(): void {
 
 /** Puts the choice on the document, keeps it, and has the canvases painted anew. */
 export function startTheme(): void {
+  const dark = matchMedia('(prefers-color-scheme: dark)');
+  const systemIsDark = signal(dark.matches);
+  dark.addEventListener('change', () => (systemIsDark.value = dark.matches));
   effect(() => {
-    document.documentElement.dataset['theme'] = theme.value;
+    const system = systemIsDark.value ? 'dark' : 'light';
+    document.documentElement.dataset['theme'] = theme.value === 'system' ? system : theme.value;
     try {
       localStorage.setItem(STORE, theme.value);
     } catch {
@@ -32,5 +36,4 @@ export function startTheme(): void {
     }
     ink.changed();
   });
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => ink.changed());
 }
