@@ -7,7 +7,8 @@
  * - `cancelled`: the caller's signal aborted.
  * - `retries_exhausted`: every attempt of a transaction ended in a serialisation failure or a deadlock.
  * - `outcome_unknown`: the connection was lost while a commit (or a statement that commits by itself) was on its way:
- *   it may have happened, and only asking the database again can tell.
+ *   it may have happened, and only asking the database again can tell. The same when the commit's wait for a synchronous
+ *   standby was cancelled: it happened here, and may be lost if the standby takes over.
  * - `rolled_back`: the work returned as if all were well, but one of its statements had failed, so PostgreSQL rolled back.
  * - `rejected`: PostgreSQL refused the statement; `code` is its SQLSTATE.
  * - `closed`: the database object was closed by its owner.

@@ -5,7 +5,13 @@ import { requestCancel, type CancelTarget } from './pool/cancel-request.js';
 import type { Connection } from './pool/connection.js';
 import type { QueryOutcome } from './pool/pool-like.js';
 import { asSent } from './queries/observer.js';
-import { isServerReport, isStalePreparedStatement, toDatabaseError, type InFlight } from './server-error.js';
+import {
+  isServerReport,
+  isStalePreparedStatement,
+  toDatabaseError,
+  unconfirmedCommit,
+  type InFlight,
+} from './server-error.js';
 
 /** One statement to be run on one connection. */
 export interface Order {
@@ -41,12 +47,17 @@ export function execute(connection: Connection, order: Order, clock: Clock, sent
     connection.sentAtMs = 0;
     connection.abandon = undefined;
     interruption?.disarm();
-    if (error === undefined || error === null) return done(undefined, outcome);
+    if (error === undefined || error === null) {
+      // Only what commits can be in doubt; a read that was told of nothing is as good as ever.
+      if (connection.unconfirmed && order.inFlight === 'commits_by_itself') return done(unconfirmedCommit(), undefined);
+      return done(undefined, outcome);
+    }
     if (isServerReport(error) && isStalePreparedStatement(error)) connection.spent = true;
     if (!isServerReport(error)) connection.spent = true;
     done(interruption?.explain(error, order.inFlight) ?? toDatabaseError(error, order.inFlight), undefined);
   };
   connection.sentAtMs = sentAtMs;
+  connection.unconfirmed = false;
   connection.abandon = (error) => settle(error, undefined);
   connection.client.query(
     { name: order.name, text: asSent(order.text), values: order.values as unknown[], types: columnTypes },

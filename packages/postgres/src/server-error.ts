@@ -1,4 +1,5 @@
 import { DatabaseError, type ErrorOrigin } from './errors.js';
+import type { ServerNotice } from './pool/pool-like.js';
 
 /** What the driver hands over: a server's report has a severity and a five-character code, a dead socket has not. */
 interface DriverError extends ErrorOrigin {
@@ -39,6 +40,23 @@ export function isRetryable(error: ErrorOrigin): boolean {
  */
 export function isStalePreparedStatement(error: ErrorOrigin & { message: string }): boolean {
   return error.code === '26000' || (error.code === '0A000' && error.message.startsWith('cached plan must not change'));
+}
+
+/**
+ * True for the warning that a commit's wait for its synchronous standby was cancelled. The commit is kept on this server and
+ * is answered with success all the same, but a standby that takes over may not have it. Its words are translated and its code
+ * is that of any warning; the routine of the server's source that sends it, and nothing else, is neither.
+ */
+export function isUnconfirmedCommit(notice: ServerNotice): boolean {
+  return notice.routine === 'SyncRepWaitForLSN';
+}
+
+/** What the caller is told of such a commit: it stands here, and whether it will stand is not known. */
+export function unconfirmedCommit(): DatabaseError {
+  return new DatabaseError(
+    'outcome_unknown',
+    'The wait for the synchronous standby was cancelled: the commit is kept on this server, but may be lost if the standby takes over',
+  );
 }
 
 /** What the failing statement was, as far as its outcome goes when its connection is lost. */

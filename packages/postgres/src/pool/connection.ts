@@ -1,3 +1,4 @@
+import { isUnconfirmedCommit } from '../server-error.js';
 import type { PoolClientLike } from './pool-like.js';
 
 /**
@@ -20,6 +21,8 @@ export class Connection {
   abandon: ((error: Error) => void) | undefined = undefined;
   /** When the present use began, for the pool's figures. */
   takenAtMs = 0;
+  /** True when the server said of the statement under way that its commit is kept, but no synchronous standby has confirmed it. */
+  unconfirmed = false;
   /** On a replica: how far this session has seen the log replayed, in bytes. */
   replayed = 0n;
   /** How often it went from hand to hand without a stop in the pool, which alone can retire an old session. */
@@ -30,6 +33,9 @@ export class Connection {
     // While a client is checked out its pool does not listen, and an `error` event without a listener ends the process.
     client.on('error', (error) => {
       this.broken = error;
+    });
+    client.on('notice', (notice) => {
+      if (isUnconfirmedCommit(notice)) this.unconfirmed = true;
     });
   }
 }
