@@ -5,6 +5,18 @@ export interface Account {
   version: number;
   available: bigint;
   offline: bigint;
+  /** Laid aside in holds. */
+  pending: bigint;
+}
+
+/** An account where the books begin; nothing is pending unless it says so. */
+export type OpeningAccount = Omit<Account, 'pending'> & { readonly pending?: bigint };
+
+/** What one operation did to one account. What it left alone is left out. */
+export interface Change {
+  readonly available?: bigint;
+  readonly offline?: bigint;
+  readonly pending?: bigint;
 }
 
 /**
@@ -14,8 +26,8 @@ export interface Account {
 export class Books {
   private readonly accounts = new Map<string, Account>();
 
-  constructor(opening: readonly Account[]) {
-    for (const account of opening) this.accounts.set(account.userId, { ...account });
+  constructor(opening: readonly OpeningAccount[]) {
+    for (const account of opening) this.accounts.set(account.userId, { pending: 0n, ...account });
   }
 
   of(userId: string): Account {
@@ -29,22 +41,24 @@ export class Books {
   }
 
   transfer(senderId: string, receiverId: string, amount: bigint): void {
-    this.post(senderId, -amount, 0n);
-    this.post(receiverId, amount, 0n);
+    this.enter(senderId, { available: -amount });
+    this.enter(receiverId, { available: amount });
   }
 
   purchase(userId: string, amount: bigint): void {
-    this.post(userId, -amount, amount);
+    this.enter(userId, { available: -amount, offline: amount });
   }
 
   redemption(userId: string, amount: bigint): void {
-    this.post(userId, amount, -amount);
+    this.enter(userId, { available: amount, offline: -amount });
   }
 
-  private post(userId: string, available: bigint, offline: bigint): void {
+  /** One acknowledged operation of the account. */
+  enter(userId: string, { available = 0n, offline = 0n, pending = 0n }: Change): void {
     const account = this.of(userId);
     account.version += 1;
     account.available += available;
     account.offline += offline;
+    account.pending += pending;
   }
 }

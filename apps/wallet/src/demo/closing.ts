@@ -1,6 +1,6 @@
 import type { Database } from '@dunlin/postgres';
 import { reconcile, type Reconciliation } from '../ledger/reconciliation.js';
-import type { Books } from './books.js';
+import type { Account, Books } from './books.js';
 import { readAccounts, type DemoUser } from './fill.js';
 import type { Verdict } from './verdict.js';
 
@@ -46,7 +46,8 @@ export async function checkBooks(
     verdict.expect(
       account?.version === expected.version &&
         account.available === expected.available &&
-        account.offline === expected.offline,
+        account.offline === expected.offline &&
+        account.pending === expected.pending,
       4,
       () =>
         `account ${expected.userId} is ${describe(account)}; the acknowledged answers make it ${describe(expected)}`,
@@ -55,7 +56,8 @@ export async function checkBooks(
   return reconciliation;
 }
 
-function describe(account: { version: number; available: bigint; offline: bigint } | undefined): string {
+function describe(account: Account | undefined): string {
   if (account === undefined) return 'gone';
-  return `version ${account.version}, available ${account.available}, offline ${account.offline}`;
+  const { version, available, offline, pending } = account;
+  return `version ${version}, available ${available}, offline ${offline}, pending ${pending}`;
 }

@@ -140,16 +140,11 @@ function newDeviceKey(): { id: string; jwk: string } {
 
 /** What the database says of the users' accounts now: where the demo's own books begin, and what they must end at. */
 export async function readAccounts(database: Database, users: readonly DemoUser[]): Promise<Account[]> {
-  const { rows } = await database.query<{ id: string; version: bigint; available: bigint; offline: bigint }>(
-    `select a.id, a.version, a.balance - a.held as available,
+  const { rows } = await database.query<Omit<Account, 'userId' | 'version'> & { id: string; version: bigint }>(
+    `select a.id, a.version, a.balance - a.held as available, a.held as pending,
             (select coalesce(sum(amount), 0)::bigint from tokens where user_id = a.id and status = 'active') as offline
        from accounts a where a.id = any ($1::uuid[])`,
     [users.map(({ id }) => id)],
   );
-  return rows.map(({ id, version, available, offline }) => ({
-    userId: id,
-    version: Number(version),
-    available,
-    offline,
-  }));
+  return rows.map(({ id, version, ...amounts }) => ({ userId: id, version: Number(version), ...amounts }));
 }

@@ -24,13 +24,17 @@ export class HttpClient {
   private readonly agent: Agent;
   private readonly base: URL;
 
-  constructor(url: string, connections = 64) {
+  constructor(
+    url: string,
+    connections = 64,
+    private readonly timeoutMs = CALL_TIMEOUT_MS,
+  ) {
     this.base = new URL(url);
     const options = { keepAlive: true, maxSockets: connections };
     this.agent = this.base.protocol === 'https:' ? new TlsAgent(options) : new Agent(options);
   }
 
-  /** Rejects when the connection breaks or nothing comes within 15 s. */
+  /** Rejects when the connection breaks or nothing comes within the client's patience, 15 s unless it was given another. */
   send(call: Call): Promise<Answer> {
     const payload = call.body === undefined ? undefined : JSON.stringify(call.body);
     const headers: Record<string, string> = { accept: 'application/json', ...call.headers };
@@ -44,7 +48,7 @@ export class HttpClient {
     return new Promise((resolve, reject) => {
       const outgoing = open(
         new URL(call.path, this.base),
-        { method: call.method, headers, agent: this.agent, timeout: CALL_TIMEOUT_MS },
+        { method: call.method, headers, agent: this.agent, timeout: this.timeoutMs },
         (incoming) => {
           const chunks: Buffer[] = [];
           incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -59,7 +63,7 @@ export class HttpClient {
           );
         },
       );
-      outgoing.once('timeout', () => outgoing.destroy(new Error(`no answer within ${CALL_TIMEOUT_MS} ms`)));
+      outgoing.once('timeout', () => outgoing.destroy(new Error(`no answer within ${this.timeoutMs} ms`)));
       outgoing.once('error', reject);
       outgoing.end(payload);
     });

@@ -44,7 +44,8 @@ export function readOptions(argv: readonly string[]): DemoOptions {
   };
 }
 
-function within(min: number, max: number): (text: string) => number {
+/** Reads a whole number of an option, or says which are allowed. */
+export function within(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
     if (/^\d+$/.test(text) && value >= min && value <= max) return value;
@@ -52,7 +53,8 @@ function within(min: number, max: number): (text: string) => number {
   };
 }
 
-function parseUrl(text: string): string {
+/** Reads the address of a wallet, without a slash at its end. */
+export function parseUrl(text: string): string {
   if (/^https?:\/\//.test(text) && URL.canParse(text)) return text.replace(/\/+$/, '');
   throw new InvalidArgumentError('allowed: a URL that starts with http:// or https://.');
 }

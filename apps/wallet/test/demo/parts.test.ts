@@ -87,9 +87,10 @@ describe('the demo’s books', () => {
     books.transfer('a', 'b', 30n);
     books.purchase('b', 50n);
     books.redemption('b', 20n);
+    books.enter('a', { available: -5n, pending: 5n });
     expect(books.all()).toEqual([
-      { userId: 'a', version: 2, available: 70n, offline: 0n },
-      { userId: 'b', version: 4, available: 100n, offline: 30n },
+      { userId: 'a', version: 3, available: 65n, offline: 0n, pending: 5n },
+      { userId: 'b', version: 4, available: 100n, offline: 30n, pending: 0n },
     ]);
   });
 });
