@@ -14,8 +14,9 @@ export const REDIS_MISSING = 'skipped: install redis-server (apt-get install red
 export function testRedisUrl(): string | undefined {
   const { redis } = testRun();
   if (redis === null) return undefined;
-  const worker = Number(process.env['VITEST_WORKER_ID'] ?? '1');
-  const index = ((worker - 1) * DATABASES_PER_WORKER + (handedOut % DATABASES_PER_WORKER)) % redis.databases;
+  // Vitest numbers its workers from 0 or from 1, by version.
+  const worker = Number(process.env['VITEST_WORKER_ID'] ?? '0');
+  const index = (worker * DATABASES_PER_WORKER + (handedOut % DATABASES_PER_WORKER)) % redis.databases;
   handedOut += 1;
   const url = new URL(redis.url);
   url.pathname = `/${index}`;
