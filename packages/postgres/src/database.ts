@@ -48,7 +48,7 @@ export class Database {
     const { watch, router } = openReplicas(this.#options, this.#primary, this.#observer);
     this.#watch = watch;
     this.#router = router;
-    this.#listener = new Listener(this.#options);
+    this.#listener = new Listener(this.#options, this.#primary.finder);
   }
 
   /**

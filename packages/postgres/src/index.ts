@@ -10,6 +10,7 @@ export { DATABASE_ERROR_KINDS, DatabaseError, OptionError, type DatabaseErrorKin
 export type { Clock } from './clock.js';
 export type { Logger } from './logger.js';
 export type { PoolClientLike, PoolLike } from './pool/pool-like.js';
+export { TimelineFence, type ServerFacts } from './primary/timeline-fence.js';
 export type { PoolStatus } from './pool/pool-status.js';
 export type { QueryContext, QueryEvent, QueryListener } from './queries/query-event.js';
 export { fingerprint, withoutValues, type Fingerprint } from './queries/fingerprint.js';

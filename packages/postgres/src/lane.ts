@@ -4,8 +4,9 @@ import { execute } from './execution.js';
 import type { ResolvedOptions } from './options.js';
 import type { Connection } from './pool/connection.js';
 import { ConnectionGate } from './pool/connection-gate.js';
-import { createOwnedPool } from './pool/owned-pool.js';
-import type { PoolLike, QueryOutcome } from './pool/pool-like.js';
+import { createFinder, createOwnedPool } from './pool/owned-pool.js';
+import type { PrimaryFinder } from './primary/primary-finder.js';
+import type { PoolClientLike, PoolLike, QueryOutcome } from './pool/pool-like.js';
 import type { Observer } from './queries/observer.js';
 import { isStalePreparedStatement, type InFlight } from './server-error.js';
 import type { Statement } from './statement.js';
@@ -20,12 +21,15 @@ const GOODBYE_PATIENCE_MS = 2_000;
 export class Lane implements AttemptSupport {
   readonly pool: PoolLike;
   readonly gate: ConnectionGate;
+  /** Undefined for a borrowed pool, which knows its server itself. */
+  readonly finder: PrimaryFinder | undefined;
   readonly clock: ResolvedOptions['clock'];
   readonly logger: ResolvedOptions['logger'];
   readonly #options: ResolvedOptions;
   readonly #observer: Observer;
   /** The replica's name; undefined for the primary. */
   readonly #replica: string | undefined;
+  readonly #stopHeeding: (() => void) | undefined;
 
   /** Opens nothing yet. */
   constructor(options: ResolvedOptions, observer: Observer, replica?: string) {
@@ -34,8 +38,11 @@ export class Lane implements AttemptSupport {
     this.#replica = replica;
     this.clock = options.clock;
     this.logger = options.logger;
-    this.pool = options.borrowedPool ?? createOwnedPool(options);
+    const finder = options.borrowedPool === undefined ? createFinder(options) : undefined;
+    this.finder = finder;
+    this.pool = options.borrowedPool ?? createOwnedPool(options, finder as PrimaryFinder);
     this.gate = new ConnectionGate({
+      ...(finder === undefined ? {} : { isOutdated: (client: PoolClientLike) => finder.isOutdated(client) }),
       pool: this.pool,
       clock: options.clock,
       limit: options.poolSize,
@@ -43,6 +50,7 @@ export class Lane implements AttemptSupport {
       maxWaiting: options.maxWaiting,
       answerTimeoutMs: options.answerTimeoutMs,
     });
+    this.#stopHeeding = finder === undefined ? undefined : options.fence?.onRaise(() => this.gate.retireOutdated());
   }
 
   get isBorrowed(): boolean {
@@ -150,6 +158,8 @@ export class Lane implements AttemptSupport {
 
   /** Lets what runs end (for up to 10 s), refuses the rest, and closes the pool unless it is borrowed. */
   async close(): Promise<void> {
+    this.#stopHeeding?.();
+    this.finder?.close();
     await this.gate.close(CLOSE_PATIENCE_MS);
     if (this.isBorrowed) return;
     // The driver's pool waits for its last client without a limit; a statement that outlived our patience must not hold us.

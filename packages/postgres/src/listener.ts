@@ -3,6 +3,8 @@ import { pause } from './clock.js';
 import { DatabaseError } from './errors.js';
 import type { ResolvedOptions } from './options.js';
 import { clientConfig } from './pool/owned-pool.js';
+import type { PrimaryFinder } from './primary/primary-finder.js';
+import type { Server } from './primary/server-list.js';
 import { toDatabaseError } from './server-error.js';
 
 export interface ListenOptions {
@@ -36,13 +38,18 @@ const LONGEST_RETRY_MS = 5_000;
  */
 export class Listener {
   readonly #options: ResolvedOptions;
+  readonly #finder: PrimaryFinder | undefined;
+  readonly #stopHeeding: (() => void) | undefined;
   readonly #subscriptions = new Set<Subscription>();
   readonly #stopping = new AbortController();
   #state: State = { kind: 'idle' };
   #changes: Promise<unknown> = Promise.resolve();
 
-  constructor(options: ResolvedOptions) {
+  /** `finder` says where the primary is, unless a pool is borrowed. */
+  constructor(options: ResolvedOptions, finder: PrimaryFinder | undefined) {
     this.#options = options;
+    this.#finder = finder;
+    this.#stopHeeding = options.fence?.onRaise(() => this.#leaveFormerPrimary());
   }
 
   /** Resolves once LISTEN is confirmed. Throws a `DatabaseError` when the first connection cannot be had. */
@@ -65,6 +72,7 @@ export class Listener {
     if (this.#state.kind === 'closed') return;
     const before = this.#state;
     this.#state = { kind: 'closed' };
+    this.#stopHeeding?.();
     this.#stopping.abort();
     this.#subscriptions.clear();
     if (before.kind === 'connected') await before.session.end().catch(() => undefined);
@@ -112,27 +120,47 @@ export class Listener {
   }
 
   async #connect(): Promise<pg.Client> {
-    const session = new pg.Client(this.#sessionConfig());
+    const server = await this.#server();
+    const session = new pg.Client(this.#sessionConfig(server));
     session.on('error', () => this.#lost(session));
     session.on('end', () => this.#lost(session));
     session.on('notification', ({ channel, payload }) => this.#deliver(channel, payload ?? ''));
     try {
       await session.connect();
+      if (server !== undefined) await this.#finder?.admit(session, server);
       for (const channel of new Set([...this.#subscriptions].map((one) => one.channel))) {
         await session.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
       }
       return session;
     } catch (error) {
+      if (server !== undefined) this.#finder?.leave(server);
       await session.end().catch(() => undefined);
       throw toDatabaseError(error, 'nothing');
     }
   }
 
+  async #server(): Promise<Server | undefined> {
+    try {
+      return await this.#finder?.find();
+    } catch (error) {
+      throw toDatabaseError(error, 'nothing');
+    }
+  }
+
+  /** What is sent by writers on the new primary is not heard on the former one. */
+  #leaveFormerPrimary(): void {
+    if (this.#state.kind !== 'connected') return;
+    if (this.#finder?.isOutdated(this.#state.session) === true) this.#lost(this.#state.session);
+  }
+
   /** A borrowed `pg.Pool` knows how to connect; another kind of pool must say so by `connection`. */
-  #sessionConfig(): pg.ClientConfig {
-    const { borrowedPool } = this.#options;
-    if (borrowedPool === undefined) return { ...clientConfig(this.#options), query_timeout: PING_PATIENCE_MS };
-    const options = borrowedPool.options as (pg.PoolConfig & { password?: string }) | undefined;
+  #sessionConfig(server: Server | undefined): pg.ClientConfig {
+    const { borrowedPool, connectTimeoutMs } = this.#options;
+    if (server !== undefined) {
+      const bounds = { query_timeout: PING_PATIENCE_MS, connectionTimeoutMillis: connectTimeoutMs };
+      return { ...clientConfig(this.#options, server), ...bounds };
+    }
+    const options = borrowedPool?.options as (pg.PoolConfig & { password?: string }) | undefined;
     if (options === undefined)
       throw new DatabaseError('unavailable', 'The borrowed pool does not say how to connect, so there is no listening');
     const { max: _max, min: _min, ...config } = options;
@@ -142,7 +170,7 @@ export class Listener {
       ...(options.password === undefined ? {} : { password: options.password }),
       keepAlive: true,
       query_timeout: PING_PATIENCE_MS,
-      connectionTimeoutMillis: this.#options.connectTimeoutMs,
+      connectionTimeoutMillis: connectTimeoutMs,
     };
   }
 

@@ -3,6 +3,8 @@ import { systemClock, type Clock } from './clock.js';
 import { OptionError } from './errors.js';
 import { processWarnings, type Logger } from './logger.js';
 import type { PoolLike } from './pool/pool-like.js';
+import { listServers, type Server } from './primary/server-list.js';
+import { TimelineFence } from './primary/timeline-fence.js';
 import type { QueryContext, QueryListener } from './queries/query-event.js';
 
 /** How to reach the server, when the `Database` is to own its connections. */
@@ -30,10 +32,18 @@ export interface ReplicaOptions {
 export interface DatabaseOptions {
   /** A pool that somebody else owns and closes, `pg.Pool` or its like. */
   pool?: PoolLike;
-  /** `postgres://…`, for a pool of its own. */
+  /**
+   * `postgres://…`, for a pool of its own. It may name several hosts, separated by commas, of which one is the primary at a time:
+   * that one is looked for, and looked for again when it is lost.
+   */
   connectionString?: string;
   /** The same in parts. */
   connection?: ConnectionParameters;
+  /**
+   * Refuses servers that were the primary before another one was promoted. Several `Database` objects of a process share one; one of its own
+   * when left out and `connectionString` names several hosts, otherwise none. An owned pool only.
+   */
+  fence?: TimelineFence;
   /** The most connections that are open at once: 1 to 1000; 10, or what a borrowed pool says of itself. */
   poolSize?: number;
   /** The highest size that `optimizePool` may set; 4 × `poolSize`. An owned pool only. */
@@ -82,8 +92,10 @@ export interface DatabaseOptions {
 /** The options with every default filled in and every value checked. */
 export interface ResolvedOptions {
   readonly borrowedPool: PoolLike | undefined;
-  readonly connectionString: string | undefined;
   readonly connection: ConnectionParameters;
+  /** At least one, where the pool is our own. */
+  readonly servers: readonly Server[];
+  readonly fence: TimelineFence | undefined;
   readonly poolSize: number;
   readonly maxPoolSize: number;
   readonly idleTimeoutMs: number;
@@ -116,6 +128,7 @@ export interface ResolvedReplica {
 const OWNED_POOL_ONLY = [
   'connectionString',
   'connection',
+  'fence',
   'maxPoolSize',
   'idleTimeoutMs',
   'statementTimeoutMs',
@@ -138,14 +151,16 @@ export function resolveOptions(options: DatabaseOptions): ResolvedOptions {
   } else if (options.connectionString !== undefined && options.connection !== undefined) {
     throw new OptionError('connection', options.connection, 'nothing, when there is a connectionString');
   }
+  const servers = serversOf(options);
   const statementTimeoutMs = whole('statementTimeoutMs', options.statementTimeoutMs, 30_000, 0, DAY_MS);
   const answerFallbackMs = pool !== undefined || statementTimeoutMs === 0 ? 60_000 : statementTimeoutMs + 5_000;
   const replicaCheckEveryMs = whole('replicaCheckEveryMs', options.replicaCheckEveryMs, 250, 10, 60_000);
   const poolSize = whole('poolSize', options.poolSize, pool?.options?.max ?? 10, 1, 1_000);
   return {
     borrowedPool: pool,
-    connectionString: options.connectionString,
     connection: options.connection ?? {},
+    servers,
+    fence: options.fence ?? (servers.length > 1 ? new TimelineFence() : undefined),
     poolSize,
     maxPoolSize: whole('maxPoolSize', options.maxPoolSize, Math.min(poolSize * 4, 1_000), poolSize, 1_000),
     idleTimeoutMs: whole('idleTimeoutMs', options.idleTimeoutMs, 30_000, 1, DAY_MS),
@@ -183,13 +198,20 @@ export function resolveOptions(options: DatabaseOptions): ResolvedOptions {
   };
 }
 
+function serversOf({ pool, connectionString, connection }: DatabaseOptions): readonly Server[] {
+  if (pool !== undefined) return [];
+  if (connectionString !== undefined) return listServers(connectionString);
+  return [{ name: `${connection?.host ?? 'localhost'}:${connection?.port ?? 5432}`, connectionString: undefined }];
+}
+
 const MOST_REPLICAS = 32;
 
 /** Each replica's own options: where it is from itself, everything else from the primary. */
 function resolveReplicas(options: DatabaseOptions): ResolvedReplica[] {
   const { replicas = [], ...shared } = options;
   // A listener hears of every server's statements from the primary's observer, once.
-  for (const name of ['pool', 'connectionString', 'connection', 'maxPoolSize', 'onQuery'] as const) delete shared[name];
+  const ofThePrimary = ['pool', 'connectionString', 'connection', 'fence', 'maxPoolSize', 'onQuery'] as const;
+  for (const name of ofThePrimary) delete shared[name];
   if (replicas.length > MOST_REPLICAS) {
     throw new OptionError('replicas', `${replicas.length} of them`, `at most ${MOST_REPLICAS}`);
   }
@@ -199,6 +221,8 @@ function resolveReplicas(options: DatabaseOptions): ResolvedReplica[] {
     names.add(name);
     const inherited = own.pool === undefined ? shared : withoutOwnedPoolOptions(shared);
     const resolved = resolveOptions({ ...inherited, ...own });
+    if (resolved.servers.length > 1)
+      throw new OptionError('replicas', `${resolved.servers.length} hosts`, 'one host each');
     // One more than are lent out, for the checks.
     return { name, options: { ...resolved, maxPoolSize: resolved.poolSize + 1 } };
   });

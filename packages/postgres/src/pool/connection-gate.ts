@@ -20,6 +20,8 @@ export interface GateOptions {
   readonly maxWaiting: number;
   /** How long a statement may go without an answer before its connection is torn down. */
   readonly answerTimeoutMs: number;
+  /** True for a session with a server that is not the primary any more. */
+  readonly isOutdated?: (client: PoolClientLike) => boolean;
 }
 
 /** Somebody who wants a connection: waiting in our queue, or for the driver's pool to open one. */
@@ -143,6 +145,13 @@ export class ConnectionGate {
       if (connection.sentAtMs === 0) continue;
       connection.spent = true;
       connection.abandon?.(new Error(why));
+    }
+  }
+
+  /** Ends the sessions with a former primary when what runs there has ended; what waits in the queue gets none of them. */
+  retireOutdated(): void {
+    for (const [client, connection] of this.#known) {
+      if (this.#options.isOutdated?.(client) === true) connection.spent = true;
     }
   }
 

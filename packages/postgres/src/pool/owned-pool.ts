@@ -1,51 +1,49 @@
-import pg from 'pg';
+import type pg from 'pg';
 import type { ResolvedOptions } from '../options.js';
 import { columnTypes } from '../column-types.js';
+import { PrimaryFinder } from '../primary/primary-finder.js';
+import { PrimaryPool } from '../primary/primary-pool.js';
+import type { Server } from '../primary/server-list.js';
 import type { PoolLike } from './pool-like.js';
 
-/** The driver's settings for one session of ours, be it in the pool or the one that listens. */
-export function clientConfig(options: ResolvedOptions): pg.ClientConfig {
+/** The driver's settings for one session of ours with this server, be it in the pool or the one that listens. */
+export function clientConfig(options: ResolvedOptions, { connectionString }: Server): pg.ClientConfig {
   const { connection } = options;
   return {
-    ...(options.connectionString === undefined ? {} : { connectionString: options.connectionString }),
+    ...(connectionString === undefined ? {} : { connectionString }),
     ...definedOnly(connection),
     application_name: options.applicationName,
     keepAlive: true,
     statement_timeout: options.statementTimeoutMs === 0 ? false : options.statementTimeoutMs,
     idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
-    connectionTimeoutMillis: options.connectTimeoutMs,
     types: columnTypes as pg.CustomTypesConfig,
   };
+}
+
+/** Who finds the primary among the servers of these options; asks nobody yet. */
+export function createFinder(options: ResolvedOptions): PrimaryFinder {
+  const { servers, fence, connectTimeoutMs, clock, logger } = options;
+  const configOf = (server: Server): pg.ClientConfig => clientConfig(options, server);
+  return new PrimaryFinder({ servers, fence, connectTimeoutMs, clock, logger, configOf });
 }
 
 /**
  * A pool of our own. The gate before it decides how many connections are out, so the driver's limit is the highest
  * that the gate may ever set.
  */
-export function createOwnedPool(options: ResolvedOptions): PoolLike {
-  const { connectionTimeoutMillis, ...config } = clientConfig(options);
-  // Told to the pool, the limit would cost a timer at every check-out, of idle connections too; the client needs it once.
-  class BoundedClient extends pg.Client {
-    constructor(given?: pg.ClientConfig) {
-      super({ ...given, connectionTimeoutMillis });
-    }
-  }
-  const pool = new pg.Pool({
-    ...config,
-    Client: BoundedClient as never,
+export function createOwnedPool(options: ResolvedOptions, finder: PrimaryFinder): PoolLike {
+  return new PrimaryPool({
+    finder,
+    configOf: (server) => clientConfig(options, server),
+    connectTimeoutMs: options.connectTimeoutMs,
+    idleTimeoutMs: options.idleTimeoutMs,
     max: options.maxPoolSize,
-    idleTimeoutMillis: options.idleTimeoutMs,
-    // A process that has nothing left to do but idle connections may end.
-    allowExitOnIdle: true,
+    onIdleError: (error) =>
+      options.logger.warn(
+        { code: (error as { code?: string }).code, reason: error.message },
+        'an idle database connection was lost',
+      ),
   });
-  // An idle connection that breaks is replaced on the next demand; it is worth a line, not the process.
-  pool.on('error', (error) => {
-    options.logger.warn(
-      { code: (error as { code?: string }).code, reason: error.message },
-      'an idle database connection was lost',
-    );
-  });
-  return pool;
 }
 
 function definedOnly(connection: ResolvedOptions['connection']): pg.ClientConfig {
