@@ -1,7 +1,13 @@
 import { OptionError } from './errors.js';
 import { Lane } from './lane.js';
 import { Listener, type ListenOptions } from './listener.js';
-import { checkSlowQueryMs, resolveOptions, type DatabaseOptions, type ResolvedOptions } from './options.js';
+import {
+  checkSlowQueryMs,
+  directOptions,
+  resolveOptions,
+  type DatabaseOptions,
+  type ResolvedOptions,
+} from './options.js';
 import type { ConnectionGate } from './pool/connection-gate.js';
 import { poolStatus, type PoolStatus } from './pool/pool-status.js';
 import { INTERNAL, Observer } from './queries/observer.js';
@@ -34,6 +40,8 @@ export class Database {
   readonly #options: ResolvedOptions;
   readonly #observer: Observer;
   readonly #primary: Lane;
+  /** The primary too; past the pooler where there is one. */
+  readonly #direct: Lane;
   readonly #watch: ReplicaWatch;
   readonly #router: ReplicaRouter;
   readonly #listener: Listener;
@@ -45,10 +53,12 @@ export class Database {
     this.#options = resolveOptions(options);
     this.#observer = new Observer(this.#options);
     this.#primary = new Lane(this.#options, this.#observer);
+    const direct = directOptions(this.#options);
+    this.#direct = direct === undefined ? this.#primary : new Lane(direct, this.#observer);
     const { watch, router } = openReplicas(this.#options, this.#primary, this.#observer);
     this.#watch = watch;
     this.#router = router;
-    this.#listener = new Listener(this.#options, this.#primary.finder);
+    this.#listener = new Listener(direct ?? this.#options, this.#direct.finder);
   }
 
   /**
@@ -92,7 +102,7 @@ export class Database {
         const routed = this.#hasReplicas ? await this.#router.transaction(this.#primary, work, options) : undefined;
         if (routed?.kind === 'answered') return routed.value;
       }
-      return runAttempts(this.#primary, work, options);
+      return runAttempts(options.internal === true ? this.#direct : this.#primary, work, options);
     });
   }
 
@@ -186,9 +196,9 @@ export class Database {
    * CONCURRENTLY, session locks). The server's statement timeout is off for the session, which ends afterwards.
    */
   async session<T>(work: (run: Session) => Promise<T>): Promise<T> {
-    const { connection } = await this.#primary.acquire(undefined);
+    const { connection } = await this.#direct.acquire(undefined);
     const run: Session = async (statement, values) => {
-      const outcome = await this.#primary.run(connection, statement, values, undefined, 'commits_by_itself', 0);
+      const outcome = await this.#direct.run(connection, statement, values, undefined, 'commits_by_itself', 0);
       return { rows: outcome.rows as never[], rowCount: outcome.rowCount ?? 0 };
     };
     connection.isUnhurried = true;
@@ -198,7 +208,7 @@ export class Database {
     } finally {
       connection.isUnhurried = false;
       // Session locks, settings and prepared statements go with the session, whatever the work left behind.
-      this.#primary.release(connection, true);
+      this.#direct.release(connection, true);
     }
   }
 
@@ -229,6 +239,7 @@ export class Database {
     await this.#listener.close();
     await this.#router.close();
     await this.#primary.close();
+    if (this.#direct !== this.#primary) await this.#direct.close();
   }
 
   get #hasReplicas(): boolean {

@@ -57,6 +57,14 @@ export class Lane implements AttemptSupport {
     return this.#options.borrowedPool !== undefined;
   }
 
+  /** What BEGIN sends along: settings that a session of our own has from its start. */
+  get settingsOfTransaction(): string {
+    const { directServers, idleInTransactionTimeoutMs } = this.#options;
+    return directServers === undefined
+      ? ''
+      : `; SET LOCAL idle_in_transaction_session_timeout = ${idleInTransactionTimeoutMs}`;
+  }
+
   /** Runs one statement on whatever connection comes free. */
   runAlone(
     statement: Statement | string,
@@ -81,7 +89,7 @@ export class Lane implements AttemptSupport {
         const run = (statementName: string | undefined): void =>
           execute(
             connection,
-            { text, name: statementName, values, inFlight, timeoutMs: options?.timeoutMs, signal: options?.signal },
+            { text, name: statementName, values, inFlight, timeoutMs: this.#limitOf(options), signal: options?.signal },
             clock,
             sentAtMs,
             (error, outcome) => {
@@ -105,9 +113,20 @@ export class Lane implements AttemptSupport {
               resolve({ rows: (outcome as QueryOutcome).rows, rowCount: outcome?.rowCount ?? 0 });
             },
           );
-        run(name);
+        run(this.#isPooled ? undefined : name);
       });
     });
+  }
+
+  /** Behind a pooler each statement may come to another session, which knows none of our prepared ones. */
+  get #isPooled(): boolean {
+    return this.#options.directServers !== undefined;
+  }
+
+  /** Behind a pooler the server has not been told of the statement's limit, so it is kept from here. */
+  #limitOf(options: QueryOptions | undefined): number | undefined {
+    const { statementTimeoutMs } = this.#options;
+    return options?.timeoutMs ?? (this.#isPooled && statementTimeoutMs > 0 ? statementTimeoutMs : undefined);
   }
 
   /** Lends a connection; it must be given to `release`. One that is `urgent` is lent past the pool's limit. */
@@ -145,7 +164,8 @@ export class Lane implements AttemptSupport {
     const context = this.#observer.currentContext();
     const sentAtMs = clock.monotonicMs();
     return new Promise((resolve, reject) => {
-      const order = { text, name, values, inFlight, timeoutMs: options?.timeoutMs, signal: options?.signal };
+      const limits = { timeoutMs: this.#limitOf(options), signal: options?.signal };
+      const order = { text, name: this.#isPooled ? undefined : name, values, inFlight, ...limits };
       execute(connection, order, clock, sentAtMs, (error, outcome) => {
         const durationMs = clock.monotonicMs() - sentAtMs;
         const rows = outcome?.rowCount ?? 0;

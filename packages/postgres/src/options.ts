@@ -40,6 +40,11 @@ export interface DatabaseOptions {
   /** The same in parts. */
   connection?: ConnectionParameters;
   /**
+   * Set when `connectionString` leads to a pooler in transaction mode (PgBouncer): statements are sent unnamed and limits are kept from
+   * here. What needs a session of its own (`listen`, `session`, plans) goes to the server itself, past the pooler.
+   */
+  pooler?: { readonly directConnectionString: string };
+  /**
    * Refuses servers that were the primary before another one was promoted. Several `Database` objects of a process share one; one of its own
    * when left out and `connectionString` names several hosts, otherwise none. An owned pool only.
    */
@@ -96,6 +101,8 @@ export interface ResolvedOptions {
   /** At least one, where the pool is our own. */
   readonly servers: readonly Server[];
   readonly fence: TimelineFence | undefined;
+  /** Past the pooler; undefined where there is none. */
+  readonly directServers: readonly Server[] | undefined;
   readonly poolSize: number;
   readonly maxPoolSize: number;
   readonly idleTimeoutMs: number;
@@ -129,6 +136,7 @@ const OWNED_POOL_ONLY = [
   'connectionString',
   'connection',
   'fence',
+  'pooler',
   'maxPoolSize',
   'idleTimeoutMs',
   'statementTimeoutMs',
@@ -152,6 +160,9 @@ export function resolveOptions(options: DatabaseOptions): ResolvedOptions {
     throw new OptionError('connection', options.connection, 'nothing, when there is a connectionString');
   }
   const servers = serversOf(options);
+  const directServers = options.pooler && listServers(options.pooler.directConnectionString);
+  if (directServers !== undefined && servers.length > 1)
+    throw new OptionError('pooler', `and ${servers.length} hosts`, 'one pooler, which knows its servers itself');
   const statementTimeoutMs = whole('statementTimeoutMs', options.statementTimeoutMs, 30_000, 0, DAY_MS);
   const answerFallbackMs = pool !== undefined || statementTimeoutMs === 0 ? 60_000 : statementTimeoutMs + 5_000;
   const replicaCheckEveryMs = whole('replicaCheckEveryMs', options.replicaCheckEveryMs, 250, 10, 60_000);
@@ -160,7 +171,8 @@ export function resolveOptions(options: DatabaseOptions): ResolvedOptions {
     borrowedPool: pool,
     connection: options.connection ?? {},
     servers,
-    fence: options.fence ?? (servers.length > 1 ? new TimelineFence() : undefined),
+    fence: options.fence ?? (servers.length > 1 || (directServers?.length ?? 0) > 1 ? new TimelineFence() : undefined),
+    directServers,
     poolSize,
     maxPoolSize: whole('maxPoolSize', options.maxPoolSize, Math.min(poolSize * 4, 1_000), poolSize, 1_000),
     idleTimeoutMs: whole('idleTimeoutMs', options.idleTimeoutMs, 30_000, 1, DAY_MS),
@@ -210,7 +222,7 @@ const MOST_REPLICAS = 32;
 function resolveReplicas(options: DatabaseOptions): ResolvedReplica[] {
   const { replicas = [], ...shared } = options;
   // A listener hears of every server's statements from the primary's observer, once.
-  const ofThePrimary = ['pool', 'connectionString', 'connection', 'fence', 'maxPoolSize', 'onQuery'] as const;
+  const ofThePrimary = ['pool', 'connectionString', 'connection', 'fence', 'pooler', 'maxPoolSize', 'onQuery'] as const;
   for (const name of ofThePrimary) delete shared[name];
   if (replicas.length > MOST_REPLICAS) {
     throw new OptionError('replicas', `${replicas.length} of them`, `at most ${MOST_REPLICAS}`);
@@ -232,6 +244,17 @@ function withoutOwnedPoolOptions(shared: DatabaseOptions): DatabaseOptions {
   const kept = { ...shared };
   for (const name of OWNED_POOL_ONLY) delete kept[name];
   return kept;
+}
+
+/** How many sessions of their own there may be past a pooler at once: upkeep and an index that is built, one each, and one to spare. */
+const DIRECT_SESSIONS = 3;
+
+/** The same options past the pooler; undefined where there is none. */
+export function directOptions(options: ResolvedOptions): ResolvedOptions | undefined {
+  const { directServers } = options;
+  if (directServers === undefined) return undefined;
+  const size = { poolSize: DIRECT_SESSIONS, maxPoolSize: DIRECT_SESSIONS };
+  return { ...options, ...size, servers: directServers, directServers: undefined, replicas: [] };
 }
 
 /** A threshold of 0 would call every statement slow and explain them all; fractions are fine. */

@@ -31,6 +31,8 @@ export interface TransactionOptions {
 export interface AttemptSupport {
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Sent along with BEGIN, from the semicolon on. */
+  readonly settingsOfTransaction: string;
   acquire(signal: AbortSignal | undefined): Promise<{ connection: Connection; waitMs: number }>;
   release(connection: Connection, destroy: boolean): void;
   run(
@@ -98,7 +100,14 @@ async function runOnce<T>(
       .then((outcome) => ({ rows: outcome.rows, rowCount: outcome.rowCount ?? 0 }));
   });
   try {
-    await support.run(connection, beginText(options), undefined, within, 'nothing', waitMs);
+    await support.run(
+      connection,
+      beginText(options) + support.settingsOfTransaction,
+      undefined,
+      within,
+      'nothing',
+      waitMs,
+    );
     const value = await bounds.race(work(tx));
     await Transaction.control.end(tx);
     const ended = await commit(support, connection, tx, options);

@@ -2,6 +2,13 @@ export { createTestDatabase, type TemplateDatabase, type TestDatabase } from './
 export { startTestPostgres, startTestReplica, type TestPostgres, type TestPostgresOptions } from './test-postgres.js';
 export { requireSynchronousStandby } from './synchronous-standby.js';
 export { hasRedisServer, startTestRedis, type TestRedis } from './test-redis.js';
+export {
+  describePgBouncer,
+  hasPgBouncer,
+  startTestPgBouncer,
+  type TestPgBouncer,
+  type TestPgBouncerOptions,
+} from './test-pgbouncer.js';
 export { describeRedis, testRedisUrl, REDIS_MISSING } from './shared-redis.js';
 export { startFaultProxy, type FaultProxy } from './fault-proxy.js';
 export { gate, type Gate } from './gate.js';

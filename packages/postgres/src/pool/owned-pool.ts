@@ -14,15 +14,22 @@ export function clientConfig(options: ResolvedOptions, { connectionString }: Ser
     ...definedOnly(connection),
     application_name: options.applicationName,
     keepAlive: true,
-    statement_timeout: options.statementTimeoutMs === 0 ? false : options.statementTimeoutMs,
-    idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
+    // A pooler refuses settings at the start of a session, which would be those of whoever gets that session next.
+    ...(options.directServers === undefined
+      ? {
+          statement_timeout: options.statementTimeoutMs === 0 ? false : options.statementTimeoutMs,
+          idle_in_transaction_session_timeout: options.idleInTransactionTimeoutMs,
+        }
+      : {}),
     types: columnTypes as pg.CustomTypesConfig,
   };
 }
 
 /** Who finds the primary among the servers of these options; asks nobody yet. */
 export function createFinder(options: ResolvedOptions): PrimaryFinder {
-  const { servers, fence, connectTimeoutMs, clock, logger } = options;
+  const { servers, connectTimeoutMs, clock, logger } = options;
+  // What a pooler's session says of its server says nothing of the next statement's.
+  const fence = options.directServers === undefined ? options.fence : undefined;
   const configOf = (server: Server): pg.ClientConfig => clientConfig(options, server);
   return new PrimaryFinder({ servers, fence, connectTimeoutMs, clock, logger, configOf });
 }

@@ -82,7 +82,7 @@ export class ReplicaRouter {
     const refusal = new Error('no replica is current');
     let reason: PrimaryReason = 'none_current';
     const support: AttemptSupport = {
-      ...{ clock: primary.clock, logger: primary.logger },
+      ...{ clock: primary.clock, logger: primary.logger, settingsOfTransaction: '' },
       acquire: async (signal) => {
         const admission = await this.#admit(signal, options.after);
         if (admission.kind === 'refused') {
