@@ -14,6 +14,7 @@ import { Accounts } from './accounts/accounts.js';
 import { ensureOperator, type OperatorOutcome } from './accounts/operator.js';
 import { Passwords } from './accounts/passwords.js';
 import { Sessions } from './accounts/sessions.js';
+import { databaseHistory } from './caching/database-history.js';
 import { redisConnection } from './caching/redis-connection.js';
 import { Warming } from './caching/warming.js';
 import { announceCommit, announceUnknownOutcome, createWalletCache } from './caching/wallet-cache.js';
@@ -159,6 +160,7 @@ async function openCache(config: Config, url: string, logger: Logger, lifecycle:
   const cacheService = createWalletCache({
     commitLog,
     redis: redisConnection(config.redis),
+    history: await databaseHistory(commitLog),
     ttls: config.cache,
     memoryMaxBytes: config.cache.memoryMaxBytes,
     logger,

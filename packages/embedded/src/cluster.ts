@@ -32,7 +32,7 @@ export interface Credentials {
 }
 
 /** Between the name of a cluster's folder and a random word: a cluster that is being made. */
-const UNFINISHED = '.new-';
+export const UNFINISHED = '.new-';
 const INITIALISATION_TIMEOUT_MS = 120_000;
 
 /** New credentials with passwords of 192 random bits. */
@@ -69,20 +69,28 @@ export async function initialiseCluster(options: {
 
   const hba = '# Loopback only, by password.\nhost all all 127.0.0.1/32 scram-sha-256\n';
   writeFileSync(join(building, 'pg_hba.conf'), hba, { mode: 0o600 });
-  const settings = settingArguments({ ...BASE_SETTINGS, exit_on_error: 'on', fsync: options.sync ? 'on' : 'off' });
   for (const [database, statements] of setupStatements(credentials)) {
-    await run(
-      descent,
-      binaries.postgres,
-      ['--single', '-D', building, ...settings, database],
-      `${statements.join('\n')}\n`,
-    );
+    await runSingleUser({ binaries, descent, folder: building, sync: options.sync, database, statements });
   }
   renameSync(building, folder);
 }
 
+/** Runs statements, one a line, on a cluster that no server runs on. Nobody else can connect meanwhile. */
+export async function runSingleUser(options: {
+  binaries: Binaries;
+  descent: Descent;
+  folder: string;
+  sync: boolean;
+  database: string;
+  statements: readonly string[];
+}): Promise<void> {
+  const settings = settingArguments({ ...BASE_SETTINGS, exit_on_error: 'on', fsync: options.sync ? 'on' : 'off' });
+  const args = ['--single', '-D', options.folder, ...settings, options.database];
+  await run(options.descent, options.binaries.postgres, args, `${options.statements.join('\n')}\n`);
+}
+
 /** Removes what attempts left that were cut short. One that resists, since something still writes there, is left for next time. */
-function removeUnfinished(folder: string): void {
+export function removeUnfinished(folder: string): void {
   const prefix = `${basename(folder)}${UNFINISHED}`;
   for (const name of existsSync(dirname(folder)) ? readdirSync(dirname(folder)) : []) {
     if (!name.startsWith(prefix)) continue;

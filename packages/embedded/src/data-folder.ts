@@ -17,6 +17,8 @@ export interface DataFolder {
   readonly startLog: string;
   /** The port that the server had last, to have it again. */
   readonly port: string;
+  /** Where the log is archived, when it is. */
+  readonly walArchive: string;
 }
 
 /** The layout; touches nothing. */
@@ -30,6 +32,7 @@ export function dataFolderAt(path: string): DataFolder {
     keeperLog: join(path, 'keeper.log'),
     startLog: join(path, 'postgres-start.log'),
     port: join(path, 'postgres-port'),
+    walArchive: join(path, 'wal-archive.json'),
   };
 }
 

@@ -1,8 +1,9 @@
 import { realpathSync } from 'node:fs';
 import { resolve as resolvePath } from 'node:path';
+import { archivesInto, keepWalArchive, type WalArchive } from './backup/wal-archive.js';
 import { findBinaries } from './binaries.js';
 import type { Login } from './cluster.js';
-import { dataFolderAt, loadCredentials, prepareDataFolder } from './data-folder.js';
+import { dataFolderAt, loadCredentials, prepareDataFolder, type DataFolder } from './data-folder.js';
 import { EmbeddedError } from './errors.js';
 import { attachToKeeper, leaveKeeper, type KeeperConnection } from './keeper/client.js';
 import { readMessages, type KeeperMessage } from './keeper/protocol.js';
@@ -11,6 +12,11 @@ import { readMessages, type KeeperMessage } from './keeper/protocol.js';
 export interface EmbeddedServerOptions {
   /** Made if it is not there. Several processes may open the same one; they share the server. */
   readonly dataFolder: string;
+  /**
+   * Where the server archives its write-ahead log, so that a backup can be brought to a point in time. Left out, what
+   * was named last for this data folder holds; `off` ends it. Takes effect when the server starts.
+   */
+  readonly walArchive?: WalArchive | 'off';
   /** How long to wait for the server, a recovery after a crash included. 300 000 when left out. */
   readonly startTimeoutMs?: number;
   /** Called when the server is lost for good: it could not be brought back, or came back on another port. */
@@ -45,7 +51,9 @@ export async function openEmbeddedServer(options: EmbeddedServerOptions): Promis
   // By its real path, so that two names of one folder do not get two keepers.
   const folder = dataFolderAt(realpathSync(asked.path));
   const timeoutMs = options.startTimeoutMs ?? START_TIMEOUT_MS;
+  if (options.walArchive !== undefined) keepWalArchive(folder, options.walArchive);
   let connection = await attachToKeeper(folder, timeoutMs);
+  await refuseWithoutArchive(folder, options.walArchive, connection);
   const { superuser, owner, database } = loadCredentials(folder);
   const { port } = connection;
   let closing: Promise<boolean> | undefined;
@@ -83,6 +91,20 @@ export async function openEmbeddedServer(options: EmbeddedServerOptions): Promis
       return closing;
     },
   };
+}
+
+/** A server that was up already, without the archive that is wanted, cannot be given one: it has to be started anew. */
+async function refuseWithoutArchive(
+  folder: DataFolder,
+  wanted: WalArchive | 'off' | undefined,
+  connection: KeeperConnection,
+): Promise<void> {
+  if (wanted === undefined || wanted === 'off' || archivesInto(folder.cluster, wanted)) return;
+  await leaveKeeper(connection, CLOSE_TIMEOUT_MS);
+  throw new EmbeddedError(
+    'archive_not_in_use',
+    `PostgreSQL of ${folder.path} runs already, and was started without the archive ${wanted.folder}. Stop everything that uses it, and start again.`,
+  );
 }
 
 /** After a crash the keeper brings the server back and says so; whether that helps is for the client to judge. */

@@ -9,6 +9,14 @@ export type EmbeddedErrorCode =
   | 'folder_of_another_user'
   | 'foreign_folder'
   | 'keeper_failed'
+  | 'backup_target'
+  | 'backup_failed'
+  | 'no_backup'
+  | 'backup_damaged'
+  | 'data_folder_in_use'
+  | 'recovery_target'
+  | 'archive_unusable'
+  | 'archive_not_in_use'
   | 'timed_out';
 
 /** The one error class of this package; `code` is stable. */

@@ -22,3 +22,8 @@ export { processTree, processesInside, isAlive } from './processes.js';
 export { DURABLE_SETTINGS, BASE_SETTINGS, LOG_FILE_SETTINGS, type ServerSettings } from './settings.js';
 export { freePort } from './free-port.js';
 export { tryProcessLock, type LockOutcome } from './process-lock.js';
+export { takeBackup, type BackupOptions, type BackupSession } from './backup/take-backup.js';
+export { verifyBackup } from './backup/verify-backup.js';
+export { restoreBackup, type RestoreOptions, type RestoredDatabase } from './backup/restore-backup.js';
+export { backupFolderAt, readDescription, type BackupDescription, type BackupFolder } from './backup/description.js';
+export type { WalArchive } from './backup/wal-archive.js';

@@ -28,6 +28,8 @@ export interface StartOptions {
   /** Left out, a free one is taken. */
   readonly port?: number;
   readonly timeoutMs: number;
+  /** Ends the wait, and the server with it. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -73,8 +75,9 @@ async function tryStart(options: StartOptions, port: number): Promise<StartOutco
       return { kind: 'ready', postmaster: { pid: child.pid, port } };
     }
     if (ended !== undefined) return { kind: 'failed', why: ended, log: readFileSync(options.startLog, 'utf8') };
-    if (performance.now() > deadline) {
+    if (performance.now() > deadline || options.signal?.aborted === true) {
       if (child.pid !== undefined) await stopPostmaster(options.folder, child.pid, { fastMs: 0, immediateMs: 5_000 });
+      options.signal?.throwIfAborted();
       const why = `it was not ready after ${options.timeoutMs} ms`;
       return { kind: 'failed', why, log: readFileSync(options.startLog, 'utf8') };
     }

@@ -21,6 +21,8 @@ export interface WalletCacheOptions {
   /** Connections to the wallet's own database, for the lease and the commit log alone. */
   commitLog: Database;
   redis: RedisConnectionOptions | undefined;
+  /** Which history of the database the values in Redis belong to; see `databaseHistory`. */
+  history: string | undefined;
   ttls: CacheTtls;
   memoryMaxBytes: number;
   logger: Logger;
@@ -66,6 +68,7 @@ export function createWalletCache(options: WalletCacheOptions): CacheService {
     classes: keyClasses(options.ttls),
     memory: { maxBytes: options.memoryMaxBytes },
     commitLog: new PostgresCommitLog({ database: options.commitLog, notifications: options.commitLog }),
+    ...(options.history === undefined ? {} : { namespace: `dunlin-${options.history}` }),
     instanceName: 'wallet',
     logger: options.logger,
     onCall: options.onCall,

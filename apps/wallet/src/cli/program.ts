@@ -2,9 +2,12 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { EnvironmentVariables } from '../config/environment.js';
 import { advise } from './commands/advise.js';
 import { analyze } from './commands/analyze.js';
+import { backUp } from './commands/backup.js';
+import { listKeys, revokeKey, rotateKey } from './commands/keys.js';
 import { maintain } from './commands/maintain.js';
 import { migrateDown, migrateStatus, migrateUp } from './commands/migrate.js';
 import { reconcileLedger } from './commands/reconcile.js';
+import { restore, type RestoreCommandOptions } from './commands/restore.js';
 import { seedDatabase } from './commands/seed.js';
 import type { ExitCode } from './exit-codes.js';
 import { terminal, type Terminal } from './terminal.js';
@@ -65,6 +68,10 @@ export function createProgram(
     'maintain',
     'Does the upkeep now: expiry with refund, ANALYZE and VACUUM where due, what is old is forgotten.',
   ).action(run(maintain));
+  addKeys(program, add, run);
+  addBackup(program, add, run, async (words, options) => {
+    ended(await restore(variables, signal, words, terminal({ json: options.json === true })));
+  });
   add(program, 'reconcile', 'Recomputes every balance and says what does not add up. Changes nothing.').action(
     run(reconcileLedger),
   );
@@ -109,6 +116,50 @@ function addSeed(program: Command, add: Add, run: Run): void {
     .option('--password <text>', 'of every seeded user; made up when left out')
     .option('--into-existing', 'also where wallets are already')
     .action(run(seedDatabase));
+}
+
+function addKeys(program: Command, add: Add, run: Run): void {
+  const keys = program.command('keys').description("The issuer's keys, which sign the offline tokens.").exitOverride();
+  const reason = ['--reason <text>', 'kept in the audit log'] as const;
+  add(keys, 'list', 'Says which keys there are, and what each does.').action(run(listKeys));
+  add(keys, 'rotate', 'Publishes the next key; it signs after its lead, and the one before goes on verifying.')
+    .option('--lead <seconds>', 'until it signs; ISSUER_KEY_LEAD_SECONDS when left out', within(0, 86_400))
+    .requiredOption(...reason)
+    .action(run(rotateKey));
+  add(keys, 'revoke', 'Gives a key up at once: nothing that it signed verifies any more.')
+    .argument('<key id>', 'as `dunlin keys list` tells it')
+    .requiredOption(...reason)
+    .requiredOption('--yes', 'must be given: I know that tokens which it signed have to be brought back')
+    .action((keyId: string, options: { reason: string }) => run(revokeKey)({ ...options, keyId }));
+}
+
+type Restore = (words: RestoreCommandOptions, options: { json?: true }) => Promise<void>;
+
+function addBackup(program: Command, add: Add, run: Run, runRestore: Restore): void {
+  add(program, 'backup', 'Copies the embedded database while it is at work, with a checksum of every file.')
+    .argument('<folder>', 'where to; not there yet, or empty')
+    .option('--prune-archive', 'then remove from WAL_ARCHIVE_DIR what lies before this backup')
+    .action((folder: string, options: { pruneArchive?: true }) => run(backUp)({ ...options, folder }));
+  add(program, 'restore', 'Fills an empty DATA_DIR from a backup, and recomputes every balance.')
+    .argument('<folder>', 'of the backup')
+    .option(
+      '--to-time <time>',
+      'the moment to go back to, such as 2026-01-31T12:00:00Z; wants the archive',
+      pointInTime,
+    )
+    .option('--wal-archive <folder>', 'where the log was archived; WAL_ARCHIVE_DIR when left out')
+    .option('--master-key-file <file>', 'the key file that belongs to it; copied into DATA_DIR')
+    .action((folder: string, options: Omit<RestoreCommandOptions, 'folder'> & { json?: true }) =>
+      runRestore({ ...options, folder }, options),
+    );
+}
+
+/** A zone must be named: at such a moment nobody should have to guess whose hour it is. */
+function pointInTime(text: string): Date {
+  const time = new Date(text);
+  const isWhole = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/.test(text);
+  if (isWhole && !Number.isNaN(time.getTime())) return time;
+  throw new InvalidArgumentError('allowed: a date and a time with its zone, such as 2026-01-31T12:00:00Z.');
 }
 
 function within(min: number, max: number): (text: string) => number {

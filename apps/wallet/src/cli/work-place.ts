@@ -13,6 +13,8 @@ export interface WorkPlace {
   readonly config: Config;
   /** With the login. */
   readonly databaseUrl: string;
+  /** Of the embedded server alone. */
+  readonly superuserUrl?: string;
   /** Aborts on Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
 }
@@ -34,7 +36,12 @@ export async function inWorkPlace<Value>(
   try {
     const either = AbortSignal.any([signal, lost.signal]);
     either.throwIfAborted();
-    return await work({ config, databaseUrl: opened.url, signal: either });
+    return await work({
+      config,
+      databaseUrl: opened.url,
+      ...(opened.superuserUrl === undefined ? {} : { superuserUrl: opened.superuserUrl }),
+      signal: either,
+    });
   } finally {
     await opened.close();
   }
@@ -62,7 +69,7 @@ export async function withDatabase<Value>(
 }
 
 /** In a clone, the clone's own folder, as `npm start` uses it; else `data` where the command is run. `DATA_DIR` wins over both. */
-function defaultDataFolder(): string {
+export function defaultDataFolder(): string {
   const clone = fileURLToPath(new URL('../../../../../', import.meta.url));
   return existsSync(join(clone, 'scripts', 'start.mjs')) ? join(clone, 'data') : resolve('data');
 }

@@ -1,13 +1,25 @@
+import { resolve } from 'node:path';
 import type { Environment } from './environment.js';
 
 /** Which PostgreSQL the wallet uses. */
 export type DatabaseConfig =
-  | { readonly kind: 'embedded'; readonly dataFolder: string }
+  | {
+      readonly kind: 'embedded';
+      readonly dataFolder: string;
+      /** Undefined: what was named last for this data folder holds. */
+      readonly walArchive: WalArchiveConfig | 'off' | undefined;
+    }
   | {
       readonly kind: 'server';
       /** With the login, and with `sslmode` when `DB_SSL` is set. Never to be logged: see `describeServer`. */
       readonly connectionString: string;
     };
+
+/** Where the embedded server archives its log, and how long a segment that is not full may wait. */
+export interface WalArchiveConfig {
+  readonly folder: string;
+  readonly timeoutSeconds: number;
+}
 
 const SSL_MODES = { off: 'disable', require: 'no-verify', 'verify-full': 'verify-full' } as const;
 const PARTS = ['DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD', 'DB_PASSWORD_FILE'] as const;
@@ -25,7 +37,13 @@ export function readDatabase(environment: Environment, dataFolder: string): Data
   const password = environment.secret('DB_PASSWORD');
   const ssl = environment.choice('DB_SSL', ['off', 'require', 'verify-full']);
 
+  const walArchive = readWalArchive(environment);
+
   const parts = PARTS.filter((part) => environment.isSet(part));
+  const isEmbedded =
+    host === undefined && !environment.isSet('DATABASE_URL') && !environment.isSet('DATABASE_URL_FILE');
+  if (!isEmbedded && walArchive !== undefined)
+    environment.refuse('WAL_ARCHIVE_DIR', '(set, and so is a server)', 'only with the embedded database');
   if (environment.isSet('DATABASE_URL') || environment.isSet('DATABASE_URL_FILE')) {
     for (const part of parts)
       environment.refuse(part, '(set, and so is DATABASE_URL)', 'either DATABASE_URL or the DB_… parts');
@@ -37,7 +55,7 @@ export function readDatabase(environment: Environment, dataFolder: string): Data
         environment.refuse(part, '(set, but DB_HOST is not)', 'DB_HOST as well, or none of the DB_… parts');
     }
     if (ssl !== undefined) environment.refuse('DB_SSL', `"${ssl}"`, 'only together with DB_HOST or DATABASE_URL');
-    return { kind: 'embedded', dataFolder };
+    return { kind: 'embedded', dataFolder, walArchive };
   }
   const login = `${encodeURIComponent(user)}${password === undefined ? '' : `:${encodeURIComponent(password)}`}`;
   const address = host.includes(':') ? `[${host}]` : encodeURIComponent(host);
@@ -45,6 +63,17 @@ export function readDatabase(environment: Environment, dataFolder: string): Data
     kind: 'server',
     connectionString: withSsl(`postgresql://${login}@${address}:${port}/${encodeURIComponent(name)}`, ssl),
   };
+}
+
+function readWalArchive(environment: Environment): WalArchiveConfig | 'off' | undefined {
+  const folder = environment.text('WAL_ARCHIVE_DIR', {
+    pattern: /^(off|[^"\n\0]+)$/,
+    described: 'off, or the path of a folder, without quotes',
+  });
+  const timeoutSeconds =
+    environment.integer('WAL_ARCHIVE_TIMEOUT_SECONDS', { min: 10, max: 86_400, unit: 'seconds' }) ?? 300;
+  if (folder === undefined || folder === 'off') return folder;
+  return { folder: resolve(folder), timeoutSeconds };
 }
 
 /** The server as it may be shown: host, port and database, without the login. */

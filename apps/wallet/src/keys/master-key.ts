@@ -40,7 +40,8 @@ export async function loadOrCreateMasterKeyFile(path: string): Promise<MasterKey
   return (await readMasterKeyFile(path)) ?? (await createMasterKeyFile(path));
 }
 
-async function readMasterKeyFile(path: string): Promise<MasterKey | undefined> {
+/** The key in the file at `path`; undefined when there is no such file. Throws `MasterKeyError` like `loadOrCreateMasterKeyFile`. */
+export async function readMasterKeyFile(path: string): Promise<MasterKey | undefined> {
   let text: string;
   try {
     const { mode } = await stat(path);

@@ -7,6 +7,8 @@ import { probeDatabase } from './external-database.js';
 export interface OpenDatabase {
   /** With the login. */
   readonly url: string;
+  /** The embedded server's superuser, for what the wallet's own role may not do. */
+  readonly superuserUrl?: string;
   /** Gives the embedded server back; does nothing for an external one. */
   close(): Promise<void>;
 }
@@ -23,7 +25,11 @@ export async function openDatabase(config: Config, onLost: (error: Error) => voi
     await mkdir(config.dataFolder, { recursive: true, mode: 0o700 });
     return { url: connectionString, close: () => Promise.resolve() };
   }
-  const server = await openEmbeddedServer({ dataFolder: config.database.dataFolder, onLost });
+  const server = await openEmbeddedServer({
+    dataFolder: config.database.dataFolder,
+    onLost,
+    ...(config.database.walArchive === undefined ? {} : { walArchive: config.database.walArchive }),
+  });
   try {
     await probeDatabase(server.url);
   } catch (error) {
@@ -32,6 +38,7 @@ export async function openDatabase(config: Config, onLost: (error: Error) => voi
   }
   return {
     url: server.url,
+    superuserUrl: server.superuserUrl,
     async close() {
       // Not in time means that the keeper goes on stopping the server by itself, so there is nothing left to do here.
       await server.close();

@@ -17,6 +17,7 @@ import { toJwks } from '../keys/jwks.js';
 import type { LiveKeyring } from '../keys/live-keyring.js';
 import type { MasterKey } from '../keys/master-key.js';
 import { PublicKeyDatabase } from '../keys/public-keys.js';
+import { issuerKeyRotation } from '../keys/rotation-times.js';
 import type { Ledger } from '../ledger/ledger.js';
 import type { LedgerHealthReader } from '../queries/ledger-health.js';
 import type { QueryOptimizationService } from '../queries/query-optimization-service.js';
@@ -167,8 +168,7 @@ async function registerTokenRoutes(
   await app.register(doubleSpendRoutes, { authenticate, database });
   const jwks = () => toJwks(keyring, Date.now());
   await app.register(publicKeyRoutes, { publicKeys, jwks, authenticate, policies });
-  const { ttlSeconds, expiryGraceSeconds, keyLeadSeconds } = config.tokens;
-  const rotation = { leadSeconds: keyLeadSeconds, overlapSeconds: ttlSeconds + expiryGraceSeconds };
+  const rotation = issuerKeyRotation(config.tokens);
   const keys = issuerKeyChanges({ database, masterKey, keyring, cache: cacheService, rotation });
   await app.register(adminKeyRoutes, { authenticate, keys });
 }

@@ -7,7 +7,18 @@ import { ROOT } from '../process/wallet-process.js';
 import { dunlin, startDunlin } from './dunlin-process.js';
 import { startDurableServer, type DurableServer } from './durable-server.js';
 
-const commands = ['migrate up', 'migrate down', 'migrate status', 'seed', 'advise', 'analyze', 'maintain', 'reconcile'];
+const commands = [
+  'migrate up',
+  'migrate down',
+  'migrate status',
+  'seed',
+  'advise',
+  'analyze',
+  'maintain',
+  'reconcile',
+  'keys list',
+];
+const withArguments = ['keys rotate', 'keys revoke', 'backup', 'restore'];
 const small = ['seed', '--users', '50', '--transactions', '500', '--tokens', '50'];
 
 let server: DurableServer;
@@ -28,13 +39,16 @@ async function count(client: pg.Client, table: string): Promise<number> {
 }
 
 describe('dunlin', () => {
-  it.each(commands)('%s --help says what it does, its options and the exit codes', async (command) => {
-    const { how, stdout } = await dunlin([...command.split(' '), '--help']);
-    expect(how).toBe(exitCodes.fine);
-    expect(stdout).toContain(`Usage: dunlin ${command}`);
-    expect(stdout).toContain('--json');
-    expect(stdout).toContain('Exit codes: ');
-  });
+  it.each([...commands, ...withArguments])(
+    '%s --help says what it does, its options and the exit codes',
+    async (command) => {
+      const { how, stdout } = await dunlin([...command.split(' '), '--help']);
+      expect(how).toBe(exitCodes.fine);
+      expect(stdout).toContain(`Usage: dunlin ${command}`);
+      expect(stdout).toContain('--json');
+      expect(stdout).toContain('Exit codes: ');
+    },
+  );
 
   it.each([
     ['a command that there is not', ['sead'], "unknown command 'sead'"],
@@ -43,6 +57,10 @@ describe('dunlin', () => {
     ['a number that is too large', ['advise', '--apply', '101'], 'from 1 to 100'],
     ['what is demanded and not there', ['seed', '--users', '5'], '--transactions'],
     ['a step back without the word for it', ['migrate', 'down'], '--yes'],
+    ['a revocation without the word for it', ['keys', 'revoke', 'a-key', '--reason', 'drill'], '--yes'],
+    ['a rotation without a reason', ['keys', 'rotate'], '--reason'],
+    ['a moment without its zone', ['restore', 'backup', '--to-time', '2026-01-31T12:00:00'], 'with its zone'],
+    ['a restore beside a server of its own', ['restore', 'backup'], 'unset DATABASE_URL'],
   ])('refuses %s with code 2 before it looks for a database', async (_what, words, told) => {
     const { how, stdout, stderr } = await dunlin(words, { DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none' });
     expect(stderr).toContain(told);

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { archiveSettings, prepareArchive, readWalArchive } from '../backup/wal-archive.js';
 import { findBinaries } from '../binaries.js';
 import { clusterVersion, giveCluster, initialiseCluster } from '../cluster.js';
 import { loadOrCreateCredentials, prepareDataFolder, type DataFolder } from '../data-folder.js';
@@ -38,12 +39,14 @@ export async function bringUpServer(folder: DataFolder): Promise<Postmaster> {
   await endStrays(folder.cluster);
   disownPidFile(folder.cluster);
   giveCluster(folder.cluster, descent);
+  const archive = readWalArchive(folder);
+  if (archive !== undefined) await prepareArchive(archive, descent);
   const server = await startWhenFree(
     {
       binaries,
       descent,
       folder: folder.cluster,
-      settings: { ...LOG_FILE_SETTINGS, ...DURABLE_SETTINGS },
+      settings: { ...LOG_FILE_SETTINGS, ...DURABLE_SETTINGS, ...archiveSettings(archive) },
       startLog: folder.startLog,
       timeoutMs: START_TIMEOUT_MS,
     },
