@@ -7,6 +7,7 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   postgres: async () => (await import('./postgres/postgres-suite.js')).postgresSuite,
   ledger: async () => (await import('./ledger/ledger-suite.js')).ledgerSuite,
   wallet: async () => (await import('./wallet/wallet-suite.js')).walletSuite,
+  mainstream: async () => (await import('./mainstream/mainstream-suite.js')).mainstreamSuite,
 };
 
 export const suiteNames: readonly string[] = Object.keys(suites);

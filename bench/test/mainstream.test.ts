@@ -10,7 +10,7 @@ import {
   type History,
   type Transaction,
 } from '../../apps/wallet/test/http/support/client.js';
-import { issueToken } from '../mainstream/src/authenticate.js';
+import { issueToken } from '#mainstream/authenticate';
 import { mainstreamSchema } from '../mainstream/src/schema.js';
 
 const jwtSecret = 'a secret of the tests';

@@ -3,7 +3,8 @@ import { chooseCores } from './cores.js';
 import { machineFacts } from './machine-facts.js';
 import { openRedis } from './redis-server.js';
 import { measuredLines, saveReport, targetLines, type Report } from './report.js';
-import type { Answer, Suite } from './suite.js';
+import { SharedThings } from './shared.js';
+import type { Answer, BenchContext, Suite } from './suite.js';
 
 export interface RunOptions {
   readonly rounds: number;
@@ -23,13 +24,15 @@ export async function runSuite(suite: Suite, options: RunOptions): Promise<boole
   const startedMs = performance.now();
   const answers: Answer[] = [];
   const failures: { question: string; reason: string }[] = [];
+  const things = new SharedThings();
+  const context: BenchContext = { redis, cores, rounds, say, shared: (open) => things.open(open, context) };
   say(`${suite.title}: ${cpus().length} cores, Redis ${redis.version}, ${rounds} rounds`);
   try {
     for (const question of suite.questions) {
       if (only !== undefined && !question.name.includes(only)) continue;
       say(`\n${question.name}`);
       try {
-        const answer = await question.run({ redis, cores, rounds, say });
+        const answer = await question.run(context);
         answers.push(answer);
         for (const line of measuredLines(answer.measured)) say(`  ${line}`);
       } catch (error) {
@@ -39,7 +42,7 @@ export async function runSuite(suite: Suite, options: RunOptions): Promise<boole
       }
     }
   } finally {
-    await redis.close();
+    await things.close().finally(() => redis.close());
   }
   const targets = answers.flatMap((answer) => answer.targets);
   const tookSeconds = Math.round((performance.now() - startedMs) / 1000);

@@ -11,6 +11,15 @@ export interface BenchContext {
   readonly rounds: number;
   /** A line of progress. */
   readonly say: (line: string) => void;
+  /**
+   * What several questions of a suite use and what takes long to make: opened by the first that asks with this function, closed when the
+   * suite ends. One that could not be opened fails each question that asks for it.
+   */
+  shared<Opened extends Closable>(open: (context: BenchContext) => Promise<Opened>): Promise<Opened>;
+}
+
+export interface Closable {
+  close(): Promise<void>;
 }
 
 /** One question of a suite: all that were measured for it, and the targets that it decides. */

@@ -19,9 +19,13 @@ process.once('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /**
  * Starts it on the data folder's database. Everything is as it comes, but for two: the limits of requests are so high that none is refused
- * (they are counted all the same), and the port is a free one.
+ * (they are counted all the same), and the port is a free one. `more` of the environment, a Redis for one, comes on top.
  */
-export async function startWallet(dataFolder: string, core: number | undefined): Promise<BenchWallet> {
+export async function startWallet(
+  dataFolder: string,
+  core: number | undefined,
+  more: Readonly<Record<string, string>> = {},
+): Promise<BenchWallet> {
   const [command = '', ...args] = [...pinnedTo(core), process.execPath, main];
   const beganMs = performance.now();
   const child = spawn(command, args, {
@@ -34,6 +38,7 @@ export async function startWallet(dataFolder: string, core: number | undefined):
       MASTER_KEY: benchMasterKey,
       PORT: '0',
       RATE_LIMIT_MAX: '1000000000',
+      ...more,
     },
   });
   running.add(child);

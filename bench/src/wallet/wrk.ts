@@ -14,6 +14,8 @@ export interface WrkLoad {
 export interface WrkFigures {
   readonly perSecond: number;
   readonly meanMs: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
 }
 
 /** @throws Error where wrk is not installed: a generator in JavaScript would need the core that the database needs. */
@@ -26,7 +28,7 @@ export function requireWrk(): void {
 export function wrk(load: WrkLoad, core: number | undefined): Promise<WrkFigures> {
   const { url, connections, forSeconds, headers = {}, script } = load;
   const words = [
-    ...['wrk', '-t', '1', '-c', String(connections), '-d', `${forSeconds}s`, '--timeout', '15s'],
+    ...['wrk', '-t', '1', '-c', String(connections), '-d', `${forSeconds}s`, '--timeout', '15s', '--latency'],
     ...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
     ...(script === undefined ? [] : ['-s', script.path]),
     url,
@@ -42,10 +44,15 @@ export function wrk(load: WrkLoad, core: number | undefined): Promise<WrkFigures
     child.once('close', (code) => {
       const refused = /Non-2xx or 3xx responses: (\d+)|Socket errors: (.*)/.exec(text);
       const perSecond = Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1]);
-      const latency = /Latency\s+([\d.]+)(us|ms|s)/.exec(text);
-      const unit = { us: 0.001, ms: 1, s: 1000 }[latency?.[2] ?? 'ms'] ?? 1;
-      if (code === 0 && refused === null && perSecond > 0) resolve({ perSecond, meanMs: Number(latency?.[1]) * unit });
+      const times = { meanMs: timeOf('Latency', text), p50Ms: timeOf('50%', text), p99Ms: timeOf('99%', text) };
+      if (code === 0 && refused === null && perSecond > 0) resolve({ perSecond, ...times });
       else reject(new Error(`wrk at ${url} ended with ${String(code)}: ${refused?.[0] ?? text.slice(-500)}`));
     });
   });
+}
+
+/** The first time that wrk prints behind a word, in ms. */
+function timeOf(word: string, text: string): number {
+  const [, number, unit] = new RegExp(`^\\s+${word}\\s+([\\d.]+)(us|ms|s|m)`, 'm').exec(text) ?? [];
+  return Number(number) * ({ us: 0.001, ms: 1, s: 1_000, m: 60_000 }[unit ?? ''] ?? NaN);
 }
