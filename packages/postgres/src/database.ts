@@ -115,6 +115,14 @@ export class Database {
     return this.#watch.position();
   }
 
+  /**
+   * The newest timeline that a server of ours was seen on; 0 before any was seen, and without a fence. Reads of two servers that are
+   * compared with each other belong together only if it is the same before and after.
+   */
+  get timeline(): number {
+    return this.#options.fence?.timeline ?? 0;
+  }
+
   /** What is known of each replica, and how reads that allowed one were served. */
   replicaStatus(): { replicas: ReplicaStatus[]; reads: ReplicaReads } {
     return { replicas: this.#router.status(), reads: this.#router.reads() };

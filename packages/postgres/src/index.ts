@@ -10,6 +10,9 @@ export { DATABASE_ERROR_KINDS, DatabaseError, OptionError, type DatabaseErrorKin
 export type { Clock } from './clock.js';
 export type { Logger } from './logger.js';
 export type { PoolClientLike, PoolLike } from './pool/pool-like.js';
+export { readServerFacts } from './primary/server-facts.js';
+export { findPrimary } from './primary/find-primary.js';
+export { listServers, type Server } from './primary/server-list.js';
 export { TimelineFence, type ServerFacts } from './primary/timeline-fence.js';
 export type { PoolStatus } from './pool/pool-status.js';
 export type { QueryContext, QueryEvent, QueryListener } from './queries/query-event.js';

@@ -6,6 +6,8 @@ import type { Statement } from './statement.js';
 export interface Rows<Row> {
   rows: Row[];
   rowCount: number;
+  /** The replica that answered; absent when the primary did. */
+  replica?: string;
 }
 
 export interface QueryOptions {

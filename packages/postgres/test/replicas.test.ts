@@ -1,7 +1,15 @@
 import { startTestPostgres, startTestReplica, type TestPostgres } from '@dunlin/testkit';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Database, OptionError, statement, type DatabaseOptions, type Logger, type QueryEvent } from '../src/index.js';
+import {
+  Database,
+  OptionError,
+  statement,
+  TimelineFence,
+  type DatabaseOptions,
+  type Logger,
+  type QueryEvent,
+} from '../src/index.js';
 
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 const readValue = statement('replica_read', 'SELECT n FROM shown', { readOnly: true });
@@ -220,6 +228,35 @@ describe('a replica that fails', () => {
       for (const one of open.splice(0)) await one.close();
       await other.stop();
     }
+  });
+});
+
+describe('a replica after a promotion', () => {
+  it('is not read from while it follows the former primary, however far it has replayed', async () => {
+    const promoted = await startTestReplica(primary);
+    try {
+      const client = await connected(promoted.url);
+      await client.query('SELECT pg_promote()');
+      await client.end();
+      // The former primary goes on by itself, and its log gets ahead of the new one's.
+      await onPrimary.query('CREATE TABLE astray AS SELECT generate_series(1, 1000)');
+      const db = database({ connectionString: promoted.ownerUrl });
+      await untilReplicaIs(db, { state: 'set_aside', reason: 'other_timeline' });
+      expect(db.replicaStatus().reads.served).toBe(0);
+    } finally {
+      for (const one of open.splice(0)) await one.close();
+      await promoted.stop();
+    }
+  });
+
+  it('is not believed any more at the moment that another primary is seen', async () => {
+    const fence = new TimelineFence();
+    const db = database({ fence });
+    await untilReplicaIs(db, { state: 'serving' });
+    const facts = { standby: true, timeline: 2, cluster: fence.cluster ?? '' };
+    expect(fence.judge(facts)).toBe('standby');
+    expect(db.timeline).toBe(2);
+    expect(db.replicaStatus().replicas[0]).toMatchObject({ state: 'unchecked' });
   });
 });
 

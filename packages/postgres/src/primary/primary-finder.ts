@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { pause, type Clock } from '../clock.js';
 import type { Logger } from '../logger.js';
-import { readServerFacts } from './server-facts.js';
+import { askServer } from './server-facts.js';
 import type { Server } from './server-list.js';
 import type { Refusal, TimelineFence } from './timeline-fence.js';
 
@@ -83,7 +83,7 @@ export class PrimaryFinder {
   async admit(client: pg.Client, server: Server): Promise<void> {
     const { fence, connectTimeoutMs } = this.#options;
     if (fence === undefined) return;
-    const facts = await readServerFacts(client, connectTimeoutMs);
+    const facts = await askServer(client, connectTimeoutMs);
     const refusal = fence.judge(facts);
     if (refusal !== undefined) {
       this.#tellRefusal(server, refusal, facts.timeline);
@@ -143,7 +143,7 @@ export class PrimaryFinder {
     client.on('error', () => undefined);
     try {
       await client.connect();
-      const facts = await readServerFacts(client, connectTimeoutMs);
+      const facts = await askServer(client, connectTimeoutMs);
       const reason = fence?.judge(facts) ?? (facts.standby ? 'standby' : undefined);
       if (reason === undefined) return { kind: 'primary', server, timeline: facts.timeline };
       this.#tellRefusal(server, reason, facts.timeline);

@@ -14,7 +14,7 @@ export function openReplicas(
   const replicas = options.replicas.map(
     ({ name, options: own }) => new Replica(name, new Lane(own, observer, name), options.replicaRetryAfterMs),
   );
-  const watch = new ReplicaWatch(primary, replicas, options.replicaCheckEveryMs);
+  const watch = new ReplicaWatch(primary, replicas, options.replicaCheckEveryMs, options.fence);
   const limits = { clock: options.clock, maxLagMs: options.replicaMaxLagMs, waitMs: options.replicaWaitMs };
   return { watch, router: new ReplicaRouter(replicas, watch, limits) };
 }

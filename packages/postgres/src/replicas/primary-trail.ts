@@ -25,6 +25,10 @@ export class PrimaryTrail {
     if (this.#samples.length > MOST_SAMPLES) this.#samples = this.#samples.filter((_, at) => at % 2 === 0);
   }
 
+  forget(): void {
+    this.#samples = [];
+  }
+
   /** Since when at the latest a replica at `replayed` is out of date; undefined when that is longer ago than is remembered. */
   currentAsOfMs(replayed: bigint): number | undefined {
     return this.#samples.findLast((sample) => sample.position <= replayed)?.atMs;

@@ -64,7 +64,8 @@ export class ReplicaRouter {
     try {
       const outcome = await replica.lane.run(connection, statement, values, options, 'read', waitMs);
       replica.reads += 1;
-      return { kind: 'answered', value: { rows: outcome.rows, rowCount: outcome.rowCount ?? 0 } };
+      const value = { rows: outcome.rows, rowCount: outcome.rowCount ?? 0, replica: replica.name };
+      return { kind: 'answered', value };
     } catch (error) {
       return this.#afterFailure(replica, error);
     } finally {

@@ -1,6 +1,7 @@
 import { DatabaseError } from '../errors.js';
 import type { Lane } from '../lane.js';
 import type { Connection } from '../pool/connection.js';
+import { TIMELINE } from '../primary/server-facts.js';
 import { INTERNAL } from '../queries/observer.js';
 import type { PrimaryTrail } from './primary-trail.js';
 import { bytesOf } from './wal-position.js';
@@ -15,16 +16,26 @@ export type ReplicaState =
   | { readonly kind: 'following'; readonly currentAsOfMs: number | undefined }
   | { readonly kind: 'set_aside'; readonly reason: SetAsideReason; readonly retryAtMs: number };
 
-/** `promoted`: it is not in recovery, so it goes its own way. `other_cluster`: it follows another primary. */
-export type SetAsideReason = 'unreachable' | 'promoted' | 'other_cluster';
+/**
+ * `promoted`: it is not in recovery, so it goes its own way. `other_cluster`: it follows another primary. `other_timeline`: it is not known to
+ * follow the primary's branch of the log; after a promotion it may still replay the former primary's, and its positions mean nothing here.
+ */
+export type SetAsideReason = 'unreachable' | 'promoted' | 'other_cluster' | 'other_timeline';
+
+/** Whom a replica has to follow. */
+export interface Followed {
+  readonly cluster: string;
+  readonly timeline: number;
+}
 
 interface CheckRow {
   in_recovery: boolean;
   replayed: string | null;
   cluster: string;
+  timeline: number;
 }
 
-const CHECK = `${INTERNAL} SELECT pg_is_in_recovery() AS in_recovery, pg_last_wal_replay_lsn()::text AS replayed, (SELECT system_identifier::text FROM pg_control_system()) AS cluster`;
+const CHECK = `${INTERNAL} SELECT pg_is_in_recovery() AS in_recovery, pg_last_wal_replay_lsn()::text AS replayed, (SELECT system_identifier::text FROM pg_control_system()) AS cluster, ${TIMELINE} AS timeline`;
 const CHECK_LIMIT_MS = 2_000;
 
 /** One replica: the way to it, and what is known of it. */
@@ -38,6 +49,8 @@ export class Replica {
   failures = 0;
   isBeingChecked = false;
   readonly #retryAfterMs: number;
+  /** Grows with each primary. */
+  #epoch = 0;
 
   constructor(name: string, lane: Lane, retryAfterMs: number) {
     this.name = name;
@@ -61,14 +74,17 @@ export class Replica {
    * Asks the replica where it is, within two seconds all told, past the pool's limit: reads that fill the pool may be the very
    * ones that it does not answer. Rejects never: what it finds is its state.
    */
-  async check(trail: PrimaryTrail, cluster: string): Promise<void> {
+  async check(trail: PrimaryTrail, followed: Followed): Promise<void> {
     this.isBeingChecked = true;
+    const epoch = this.#epoch;
     const limit = new AbortController();
     const withdraw = this.lane.clock.schedule(() => limit.abort(), CHECK_LIMIT_MS);
     try {
       const { connection } = await this.lane.acquire(limit.signal, true);
       try {
-        this.#judge(await this.#ask(connection, limit.signal), trail, cluster);
+        const found = await this.#ask(connection, limit.signal);
+        // Another server became the primary meanwhile: this was measured against the former one.
+        if (epoch === this.#epoch) this.#judge(found, trail, followed);
       } finally {
         this.lane.release(connection, false);
       }
@@ -106,9 +122,17 @@ export class Replica {
     this.lane.logger.warn({ replica: this.name, reason, cause: why }, 'a replica was set aside; the primary serves');
   }
 
-  #judge(found: CheckRow, trail: PrimaryTrail, cluster: string): void {
+  /** What was known of it was said of another primary: nothing is sent there before the next check. */
+  forget(): void {
+    this.replayed = 0n;
+    this.#epoch += 1;
+    if (this.state.kind === 'following') this.state = { kind: 'unchecked' };
+  }
+
+  #judge(found: CheckRow, trail: PrimaryTrail, { cluster, timeline }: Followed): void {
     if (found.cluster !== cluster) return this.setAside('other_cluster');
     if (!found.in_recovery) return this.setAside('promoted');
+    if (found.timeline !== timeline) return this.setAside('other_timeline');
     if (this.state.kind === 'set_aside') this.lane.logger.info({ replica: this.name }, 'a replica is back');
     this.state = { kind: 'following', currentAsOfMs: trail.currentAsOfMs(bytesOf(found.replayed ?? '0/0')) };
   }
