@@ -34,7 +34,7 @@ export const ledgerExecute = `
   declare
     n constant int := cardinality(p_ids);
     v_free boolean[]; v_stored text[]; v_stored_hashes bytea[]; v_stored_details jsonb[];
-    v_kinds text[]; v_states text[]; v_currencies text[]; v_balances bigint[]; v_helds bigint[]; v_versions bigint[];
+    v_found uuid[]; v_kinds text[]; v_states text[]; v_currencies text[]; v_balances bigint[]; v_helds bigint[]; v_versions bigint[];
     v_before bigint[]; v_touched boolean[];
     t_at int[] := '{}'; t_senders uuid[] := '{}'; t_receivers uuid[] := '{}';
     e_accounts int[] := '{}'; e_versions bigint[] := '{}'; e_transactions uuid[] := '{}'; e_amounts bigint[] := '{}'; e_before bigint[] := '{}';
@@ -52,14 +52,22 @@ export const ledgerExecute = `
       from unnest(p_principals, p_keys) with ordinality as item (principal, key, at)
       left join idempotency_keys stored on stored.principal_id = item.principal and stored.key = item.key;
 
-    with locked as (
-      select a.id, a.kind, a.state, a.currency, a.balance, a.held, a.version
-        from accounts a where a.id = any (p_account_ids) order by a.id for no key update
-    )
-    select array_agg(l.kind order by asked.at), array_agg(l.state order by asked.at), array_agg(l.currency order by asked.at),
-           array_agg(l.balance order by asked.at), array_agg(l.held order by asked.at), array_agg(l.version order by asked.at)
-      into v_kinds, v_states, v_currencies, v_balances, v_helds, v_versions
-      from unnest(p_account_ids) with ordinality as asked (id, at) left join locked l on l.id = asked.id;
+    select array_agg(l.id order by l.id), array_agg(l.kind order by l.id), array_agg(l.state order by l.id), array_agg(l.currency order by l.id),
+           array_agg(l.balance order by l.id), array_agg(l.held order by l.id), array_agg(l.version order by l.id)
+      into v_found, v_kinds, v_states, v_currencies, v_balances, v_helds, v_versions
+      from (
+        select a.id, a.kind, a.state, a.currency, a.balance, a.held, a.version
+          from accounts a where a.id = any (p_account_ids) order by a.id for no key update
+      ) l;
+    -- Where all of them are there, they stand as they were asked for. Joining them in any case compared each with each.
+    if v_found is distinct from p_account_ids then
+      select array_agg(l.kind order by asked.at), array_agg(l.state order by asked.at), array_agg(l.currency order by asked.at),
+             array_agg(l.balance order by asked.at), array_agg(l.held order by asked.at), array_agg(l.version order by asked.at)
+        into v_kinds, v_states, v_currencies, v_balances, v_helds, v_versions
+        from unnest(p_account_ids) with ordinality as asked (id, at)
+        left join unnest(v_found, v_kinds, v_states, v_currencies, v_balances, v_helds, v_versions)
+          as l (id, kind, state, currency, balance, held, version) on l.id = asked.id;
+    end if;
 
     executed_at := date_trunc('milliseconds', clock_timestamp());
     v_before := v_versions;

@@ -1,6 +1,7 @@
 /**
  * Writes what an operation decided: transactions, their entries (one statement, so the zero-sum trigger sees them whole),
  * then each account once with its net change, its counters included. The caller holds the accounts' row locks.
+ * What an account becomes and what it is a party to are counted in one pass: joined, they were compared each with each.
  * Parallel arrays; entries name their account by its position in `p_account_ids`. The last three, who asked, from where and under
  * which correlation id, may be left out.
  */
@@ -29,19 +30,18 @@ export const ledgerPost = `
        set balance = final.balance,
            held = final.held,
            version = final.version,
-           online_pending = a.online_pending + coalesce(counted.online_pending, 0),
-           online_completed = a.online_completed + coalesce(counted.online_completed, 0),
-           online_failed = a.online_failed + coalesce(counted.online_failed, 0),
-           online_cancelled = a.online_cancelled + coalesce(counted.online_cancelled, 0),
-           offline_completed = a.offline_completed + coalesce(counted.offline, 0),
-           token_purchase_completed = a.token_purchase_completed + coalesce(counted.token_purchase, 0),
-           token_redemption_completed = a.token_redemption_completed + coalesce(counted.token_redemption, 0),
-           deposit_completed = a.deposit_completed + coalesce(counted.deposit, 0),
-           withdrawal_completed = a.withdrawal_completed + coalesce(counted.withdrawal, 0),
-           token_refund_completed = a.token_refund_completed + coalesce(counted.token_refund, 0)
-      from unnest(p_account_ids, p_balances, p_helds, p_versions) as final (id, balance, held, version)
-      left join (
-        select party.id,
+           online_pending = a.online_pending + final.online_pending,
+           online_completed = a.online_completed + final.online_completed,
+           online_failed = a.online_failed + final.online_failed,
+           online_cancelled = a.online_cancelled + final.online_cancelled,
+           offline_completed = a.offline_completed + final.offline,
+           token_purchase_completed = a.token_purchase_completed + final.token_purchase,
+           token_redemption_completed = a.token_redemption_completed + final.token_redemption,
+           deposit_completed = a.deposit_completed + final.deposit,
+           withdrawal_completed = a.withdrawal_completed + final.withdrawal,
+           token_refund_completed = a.token_refund_completed + final.token_refund
+      from (
+        select part.id, max(part.balance) as balance, max(part.held) as held, max(part.version) as version,
                count(*) filter (where type = 'online' and status = 'pending') as online_pending,
                count(*) filter (where type = 'online' and status = 'completed') as online_completed,
                count(*) filter (where type = 'online' and status = 'failed') as online_failed,
@@ -52,11 +52,17 @@ export const ledgerPost = `
                count(*) filter (where type = 'deposit') as deposit,
                count(*) filter (where type = 'withdrawal') as withdrawal,
                count(*) filter (where type = 'token_refund') as token_refund
-          from unnest(p_types, p_statuses, p_senders, p_receivers) as t (type, status, sender_id, receiver_id),
-               lateral (values (t.sender_id), (t.receiver_id)) as party (id)
-         where party.id is not null
-         group by party.id
-      ) as counted on counted.id = final.id
+          from (
+            select a.id, a.balance, a.held, a.version, null as type, null as status
+              from unnest(p_account_ids, p_balances, p_helds, p_versions) as a (id, balance, held, version)
+            union all
+            select party.id, null, null, null, t.type, t.status
+              from unnest(p_types, p_statuses, p_senders, p_receivers) as t (type, status, sender_id, receiver_id),
+                   lateral (values (t.sender_id), (t.receiver_id)) as party (id)
+             where party.id is not null
+          ) part
+         group by part.id
+      ) as final
      where a.id = final.id and a.version <> final.version;
   end $$;
 `;

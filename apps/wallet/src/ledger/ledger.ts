@@ -1,4 +1,4 @@
-import { statement } from '@dunlin/postgres';
+import { statement, type Statement } from '@dunlin/postgres';
 import { v7 as uuidv7 } from 'uuid';
 import { batchArguments, parties, type PreparedOperation } from './batch-arguments.js';
 import { GroupCommit } from './group-commit.js';
@@ -6,6 +6,7 @@ import { IllegalTokenTransition } from './errors.js';
 import { readChanges, readOutcomes, type ExecuteRow } from './outcomes.js';
 import type { AccountChange, Operation, OperationOutcome } from './operation.js';
 import type { Queryable } from './queryable.js';
+import { arePlainTransfers, transferArguments, transferBatchArguments } from './transfer-arguments.js';
 
 /** What a commit changed, handed to `afterCommit` before anybody is answered. `published` is what `cache_publish` returned. */
 export interface LedgerCommit {
@@ -28,10 +29,16 @@ export interface LedgerOptions {
   maxWaiting?: number;
 }
 
-const executeStatement = statement(
-  'ledger_execute',
-  'select * from ledger_execute($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)',
-);
+/** What a call of one of the three functions is made of; `accountIds` where the answer may leave them out. */
+interface LedgerCall {
+  statement: Statement;
+  values: unknown[];
+  accountIds: readonly string[];
+}
+
+const executeStatement = callOf('ledger_execute', 17);
+const transferStatement = callOf('ledger_transfer', 14);
+const transferBatchStatement = callOf('ledger_transfer_batch', 22);
 const closeTokensStatement = statement(
   'ledger_close_tokens',
   'select * from ledger_close_tokens($1, $2, $3, $4, make_interval(secs => $5))',
@@ -88,16 +95,16 @@ export class Ledger {
       operation,
       transactionId: 'hold' in operation ? operation.hold.id : uuidv7(),
     }));
-    const values = batchArguments(this.options.writer, this.options.currency, prepared);
+    const call = this.callFor(prepared);
     try {
       const row = await this.retrying(async () => {
-        const { rows } = await this.options.database.query<ExecuteRow>(executeStatement, values);
+        const { rows } = await this.options.database.query<ExecuteRow>(call.statement, call.values);
         return rows[0] as ExecuteRow;
       });
       // Each answer waits until the commit may be acknowledged; the next batch need not, so it is not held up.
       const acknowledged = this.options.afterCommit({
         published: row.publication,
-        changes: readChanges(prepared, row),
+        changes: readChanges(prepared, call.accountIds, row),
       });
       return readOutcomes(this.options.database, this.options.currency, prepared, row).map(async (outcome) => {
         const [settled] = await Promise.all([outcome, acknowledged]);
@@ -109,6 +116,18 @@ export class Ledger {
       }
       throw error;
     }
+  }
+
+  /** Plain transfers have a short way, one alone the shortest; whatever does not fit it is passed on inside the database. */
+  private callFor(batch: readonly PreparedOperation[]): LedgerCall {
+    const { writer, currency } = this.options;
+    if (!arePlainTransfers(batch)) {
+      return { statement: executeStatement, values: batchArguments(writer, currency, batch), accountIds: [] };
+    }
+    const [only] = batch;
+    return only !== undefined && batch.length === 1
+      ? { statement: transferStatement, ...transferArguments(writer, currency, only) }
+      : { statement: transferBatchStatement, ...transferBatchArguments(writer, currency, batch) };
   }
 
   /** Locks are taken in one order, so a deadlock is not expected; should PostgreSQL see one, nothing was kept and we go again. */
@@ -136,6 +155,11 @@ function closeRefusal(status: string): string {
     return `A token becomes ${status} only together with the tokens that take its place; use sync or divide.`;
   }
   return `Tokens can be closed in bulk as expired or redeemed, not as ${JSON.stringify(status)}.`;
+}
+
+function callOf(name: string, parameters: number): Statement {
+  const places = Array.from({ length: parameters }, (_, at) => `$${at + 1}`);
+  return statement(name, `select * from ${name}(${places.join(', ')})`);
 }
 
 /** The kind of a `DatabaseError` of @dunlin/postgres, read structurally: the ledger depends on no class of it. */

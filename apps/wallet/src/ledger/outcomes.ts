@@ -5,13 +5,16 @@ import { refusalCodes } from './operation.js';
 import type { Queryable } from './queryable.js';
 import { fromRow, transactionColumns, type Transaction, type TransactionRow } from './transaction.js';
 
-/** What `ledger_execute` returns: items as parallel arrays, then the user accounts that the batch touched. */
+/**
+ * What a call returns: items as parallel arrays, then the user accounts that the batch touched. The functions for plain transfers leave the
+ * items and the accounts null when every item was completed, and all of the call's accounts changed.
+ */
 export interface ExecuteRow {
-  outcomes: string[];
-  transaction_ids: (string | null)[];
-  refusal_details: (string | { ids?: string[] } | null)[];
+  outcomes: string[] | null;
+  transaction_ids: (string | null)[] | null;
+  refusal_details: (string | { ids?: string[] } | null)[] | null;
   executed_at: Date;
-  changed_accounts: string[];
+  changed_accounts: string[] | null;
   versions_before: bigint[];
   versions: bigint[];
   balances: bigint[];
@@ -33,18 +36,23 @@ export function readOutcomes(
   row: ExecuteRow,
 ): (OperationOutcome | Promise<OperationOutcome>)[] {
   return batch.map((prepared, at) => {
-    const outcome = row.outcomes[at] as string;
+    const outcome = row.outcomes === null ? 'completed' : (row.outcomes[at] as string);
     if (outcome === 'completed') {
       return { kind: 'completed', replayed: false, transaction: asTransaction(prepared, currency, row.executed_at) };
     }
-    if (outcome === 'replayed') return replay(database, prepared.operation, row.transaction_ids[at] as string);
-    return refusal(outcome, row.refusal_details[at] ?? null);
+    if (outcome === 'replayed') return replay(database, prepared.operation, row.transaction_ids?.[at] as string);
+    return refusal(outcome, row.refusal_details?.[at] ?? null);
   });
 }
 
-export function readChanges(batch: readonly PreparedOperation[], row: ExecuteRow): AccountChange[] {
+/** `accountIds` are those of the call, in its order. */
+export function readChanges(
+  batch: readonly PreparedOperation[],
+  accountIds: readonly string[],
+  row: ExecuteRow,
+): AccountChange[] {
   const notByTheRowAlone = new Set(batch.map(({ operation }) => changesMoreThanBalance(operation)));
-  return row.changed_accounts.map((accountId, at) => {
+  return (row.changed_accounts ?? accountIds).map((accountId, at) => {
     const version = row.versions[at] as bigint;
     if (notByTheRowAlone.has(accountId)) return { accountId, version };
     const [versionBefore, balance, held] = [row.versions_before[at], row.balances[at], row.helds[at]] as [
@@ -73,7 +81,7 @@ function changesMoreThanBalance(operation: Operation): string | undefined {
   }
 }
 
-function refusal(outcome: string, detail: ExecuteRow['refusal_details'][number]): OperationOutcome {
+function refusal(outcome: string, detail: string | { ids?: string[] } | null): OperationOutcome {
   const replayed = outcome.startsWith('replayed:');
   const code = replayed ? outcome.slice('replayed:'.length) : outcome;
   if (!isRefusalCode(code)) throw new TypeError(`ledger_execute answered with an unknown outcome: ${code}`);
