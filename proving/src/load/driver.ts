@@ -2,7 +2,7 @@ import type { HttpClient } from '@dunlin/wallet/demo/http-client';
 import type { Random } from '@dunlin/wallet/demo/random';
 import type { Verdict } from '@dunlin/wallet/demo/verdict';
 import type { Hand } from '../play/hand.js';
-import { attempt, type Move } from '../play/move.js';
+import { attempt, type Attempt, type Move } from '../play/move.js';
 import type { PlayBooks } from '../play/play-books.js';
 import { read, routeOf, type ReadKind } from '../play/reads.js';
 import type { Ending } from './figures.js';
@@ -14,8 +14,8 @@ export interface DriverOptions {
   readonly hand: Hand;
   readonly books: PlayBooks;
   readonly verdict: Verdict;
-  /** Where the next request goes. */
-  client(): HttpClient;
+  /** Hears of every attempt of a move. */
+  onAttempt?(move: Move, outcome: Attempt): void;
 }
 
 /** One request after another, as the scenario draws them, each judged. */
@@ -30,31 +30,34 @@ export class Driver {
     this.#reads = Object.entries(options.scenario.reads) as [ReadKind, number][];
   }
 
-  /** Draws and sends one request. Never rejects. */
-  async once(): Promise<{ route: string; ending: Ending }> {
+  /** Draws one request and sends it there. Never rejects. */
+  async once(client: HttpClient): Promise<{ route: string; ending: Ending }> {
     const { random, scenario, verdict } = this.#options;
     const brokenBefore = verdict.broken;
     const { route, ending } =
-      random() * 100 < scenario.readPercent ? await this.#read() : await this.#move(await this.#options.hand.next());
+      random() * 100 < scenario.readPercent
+        ? await this.#read(client)
+        : await this.#move(client, await this.#options.hand.next());
     // Requests overlap, so the finding may be a neighbour's; wrong answers are counted by the verdict, which this only reflects.
     if (ending.kind === 'right' && verdict.broken > brokenBefore)
       return { route, ending: { kind: 'wrong', why: verdict.kept.at(-1)?.what ?? 'a wrong answer' } };
     return { route, ending };
   }
 
-  async #read(): Promise<{ route: string; ending: Ending }> {
+  async #read(client: HttpClient): Promise<{ route: string; ending: Ending }> {
     const { random, hand, books, verdict } = this.#options;
     const total = this.#reads.reduce((sum, [, weight]) => sum + weight, 0);
     let left = random() * total;
     const kind = this.#reads.find(([, weight]) => (left -= weight) < 0)?.[0] ?? 'balance';
-    const outcome = await read(this.#options.client(), kind, hand.anybody(), { books, verdict });
+    const outcome = await read(client, kind, hand.anybody(), { books, verdict });
     const ending: Ending = outcome.kind === 'failed' ? outcome : { kind: 'right' };
     return { route: routeOf(kind), ending };
   }
 
-  async #move(move: Move): Promise<{ route: string; ending: Ending }> {
+  async #move(client: HttpClient, move: Move): Promise<{ route: string; ending: Ending }> {
     const { hand, books, verdict } = this.#options;
-    const outcome = await attempt(this.#options.client(), move);
+    const outcome = await attempt(client, move);
+    this.#options.onAttempt?.(move, outcome);
     switch (outcome.kind) {
       case 'acknowledged':
         books.acknowledge(move, outcome.told);

@@ -38,7 +38,7 @@ function chartOf({ timeline, scenario, rate, seed, latencyMs, machine }: LoadOut
     animation: false,
     backgroundColor: '#ffffff',
     title: { text: `npm run load, ${scenario}`, subtext, left: 16, top: 8 },
-    legend: { top: 64, left: 64 },
+    legend: { top: 60, right: 32 },
     grid: [
       { left: 64, right: 32, top: 104, height: 240 },
       { left: 64, right: 32, top: 408, height: 184 },
@@ -48,7 +48,7 @@ function chartOf({ timeline, scenario, rate, seed, latencyMs, machine }: LoadOut
       { ...seconds, gridIndex: 1 },
     ],
     yAxis: [
-      { type: 'log', gridIndex: 0, name: 'ms from when it was due' },
+      { type: 'log', gridIndex: 0, name: 'ms from when it was due', nameTextStyle: { align: 'left' } },
       { type: 'value', gridIndex: 1, name: 'a second' },
     ],
     series: [

@@ -53,7 +53,7 @@ async function play(
   const verdict = new Verdict();
   const draw = zipf(random, people.length);
   const hand = new Hand({ people, operator, random, weights: options.scenario.moves, draw });
-  const driver = new Driver({ scenario: options.scenario, random, hand, books, verdict, client: () => client });
+  const driver = new Driver({ scenario: options.scenario, random, hand, books, verdict });
 
   const memory = watchMemory(client, operator);
   const sessions = keepSessions(client, [operator, ...people]);
@@ -62,7 +62,7 @@ async function play(
   const progress = progressLine('Load', options.duration);
   const showing = setInterval(() => show(progress, figures), 500);
   try {
-    await drive(options, driver, figures, signal);
+    await drive(options, driver, client, figures, signal);
   } finally {
     clearInterval(showing);
     sessions.stop();
@@ -92,7 +92,13 @@ function gather(options: LoadOptions, client: HttpClient, operator: Person): Pro
   }).finally(() => progress.done());
 }
 
-function drive(options: LoadOptions, driver: Driver, figures: Figures, signal: AbortSignal): Promise<void> {
+function drive(
+  options: LoadOptions,
+  driver: Driver,
+  client: HttpClient,
+  figures: Figures,
+  signal: AbortSignal,
+): Promise<void> {
   const { scenario, rate, duration, inFlight } = options;
   // Its own row of numbers: when requests come does not depend on how fast they are answered.
   const timing = seededRandom(options.seed ^ 0x5bd1_e995);
@@ -103,7 +109,7 @@ function drive(options: LoadOptions, driver: Driver, figures: Figures, signal: A
     clock: systemLoopClock,
     signal,
     async send(dueMs, sentMs) {
-      const { route, ending } = await driver.once();
+      const { route, ending } = await driver.once(client);
       figures.add({ route, ending, dueMs, sentMs, endedMs: performance.now() });
     },
     onUnsent: (dueMs) => figures.addUnsent(dueMs),

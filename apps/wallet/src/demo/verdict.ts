@@ -12,11 +12,17 @@ export class Verdict {
   broken = 0;
   /** Checks that were made, so that a run in which nothing was looked at cannot pass. */
   checks = 0;
+  /** The same two counts for each promise that was looked at. */
+  readonly byPromise = new Map<number, { checks: number; broken: number }>();
 
   expect(isRight: boolean, promise: number, what: () => string): void {
     this.checks += 1;
+    const counts = this.byPromise.get(promise) ?? { checks: 0, broken: 0 };
+    this.byPromise.set(promise, counts);
+    counts.checks += 1;
     if (isRight) return;
     this.broken += 1;
+    counts.broken += 1;
     if (this.kept.length < MOST_KEPT) this.kept.push({ promise, what: what() });
   }
 

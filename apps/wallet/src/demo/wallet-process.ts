@@ -3,8 +3,13 @@ import { fileURLToPath } from 'node:url';
 
 export interface WalletProcess {
   readonly url: string;
+  readonly pid: number;
   /** The end of what it wrote, if it has ended by itself; else undefined. */
   lastWords(): string | undefined;
+  /** SIGKILL, SIGSTOP and SIGCONT are for those who want to know what becomes of money then; `stop` is for everybody else. */
+  signal(name: 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void;
+  /** Resolves when it has ended, however, with its exit code; null after a signal. */
+  readonly ended: Promise<number | null>;
   /** Ends it by SIGTERM, after 15 s by SIGKILL; answers with its exit code, null after a signal. */
   stop(): Promise<number | null>;
 }
@@ -13,8 +18,11 @@ const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000;
 const KEPT_OUTPUT = 8_192;
 
-/** Starts the built wallet as a process of its own and waits for the line that says where it listens. */
-export async function startWalletProcess(environment: NodeJS.ProcessEnv): Promise<WalletProcess> {
+/** Starts the built wallet as a process of its own and waits for the line that says where it listens. `onOutput` hears all that it writes. */
+export async function startWalletProcess(
+  environment: NodeJS.ProcessEnv,
+  onOutput: (text: string) => void = () => undefined,
+): Promise<WalletProcess> {
   const program = fileURLToPath(new URL('../main.js', import.meta.url));
   const child = spawn(process.execPath, [program], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
@@ -26,6 +34,8 @@ export async function startWalletProcess(environment: NodeJS.ProcessEnv): Promis
   });
   const stop = async (): Promise<number | null> => {
     isStopping = true;
+    // One that was frozen must be able to hear it.
+    child.kill('SIGCONT');
     child.kill('SIGTERM');
     const killer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     const code = await ended;
@@ -35,7 +45,9 @@ export async function startWalletProcess(environment: NodeJS.ProcessEnv): Promis
   const ready = new Promise<string>((resolve, reject) => {
     const deadline = setTimeout(() => reject(new Error('The wallet was not up within 60 s')), START_TIMEOUT_MS);
     const read = (chunk: Buffer): void => {
-      output = (output + chunk.toString('utf8')).slice(-KEPT_OUTPUT);
+      const text = chunk.toString('utf8');
+      onOutput(text);
+      output = (output + text).slice(-KEPT_OUTPUT);
       const url = /Dunlin is ready at (\S+)/.exec(output)?.[1];
       if (url !== undefined) {
         clearTimeout(deadline);
@@ -51,7 +63,15 @@ export async function startWalletProcess(environment: NodeJS.ProcessEnv): Promis
     });
   });
   try {
-    return { url: await ready, lastWords: () => lastWords, stop };
+    const url = await ready;
+    return {
+      url,
+      pid: child.pid ?? 0,
+      signal: (name) => void child.kill(name),
+      ended,
+      lastWords: () => lastWords,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw new Error(`${error instanceof Error ? error.message : String(error)}. It said:\n${output}`, { cause: error });
