@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Cores } from '../harness/cores.js';
 import { cpuMicros, familyCpuMicros } from '../harness/process-cpu.js';
 import { zipfRanks } from '../harness/zipf.js';
@@ -31,6 +32,10 @@ export type Requests =
 
 const connections = 64;
 const drawn = 100_000;
+const settleStepMs = 200;
+const settlePatienceMs = 4_000;
+/** Of one core; timers and autovacuum take some. */
+const idleShare = 0.3;
 let runs = 0;
 
 /** One round of `requests` at one instance; every answer has to be one of 2xx. */
@@ -56,13 +61,30 @@ export async function loadRound(
   const load = { url: instance.url, connections, forSeconds, script: { path: script, words } };
   const { perSecond, p50Ms, p99Ms } = await wrk(load, cores.other);
   const made = perSecond * forSeconds;
-  return {
+  const round = {
     throughput: perSecond / 1_000,
     cpu: (cpuMicros(instance.pid) - before.node) / made,
     postgresCpu: (familyCpuMicros(stacks.postgresPid) - before.postgres) / made,
     p50: p50Ms,
     p99: p99Ms,
   };
+  await settled(stacks, instance);
+  return round;
+}
+
+/**
+ * wrk leaves with requests in flight, and a slow one goes on after that: it must not weigh on whoever is measured next. Waits until service
+ * and database have next to nothing left to do, and no longer than the patience lasts.
+ */
+async function settled({ postgresPid }: Stacks, { pid }: Instance): Promise<void> {
+  const used = (): number => cpuMicros(pid) + familyCpuMicros(postgresPid);
+  const untilMs = performance.now() + settlePatienceMs;
+  for (let before = used(), isBusy = true; isBusy && performance.now() < untilMs;) {
+    await delay(settleStepMs);
+    const now = used();
+    isBusy = now - before > idleShare * settleStepMs * 1_000;
+    before = now;
+  }
 }
 
 /** Sender and receiver of each request, by their line in the file of users. */

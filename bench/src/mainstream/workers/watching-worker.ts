@@ -83,8 +83,10 @@ async function watch(
   const payer = async (): Promise<void> => {
     while (performance.now() < untilMs) {
       await pay();
-      tally.staleFirstReads += Number(await look(second));
+      // Counted after the wait: others count meanwhile.
+      const isStale = await look(second);
       tally.firstReads += 1;
+      tally.staleFirstReads += Number(isStale);
       await look(first);
     }
   };
