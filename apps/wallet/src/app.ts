@@ -19,6 +19,7 @@ import { redisConnection } from './caching/redis-connection.js';
 import { Warming } from './caching/warming.js';
 import { announceCommit, announceUnknownOutcome, createWalletCache } from './caching/wallet-cache.js';
 import type { Config } from './config/config.js';
+import { drainConnections } from './draining.js';
 import { createHttpServer } from './http-server.js';
 import type { Keyring } from './keys/keyring.js';
 import { LiveKeyring } from './keys/live-keyring.js';
@@ -52,6 +53,8 @@ export interface AppOptions {
   databaseUrl: string;
   /** JSON lines on standard output when left out. */
   logger?: Logger;
+  /** Another instance has just seen to the operator: neither is one made nor the configured password checked. */
+  operatorIsThere?: boolean;
 }
 
 /** An operator is there, one way or another. */
@@ -67,6 +70,8 @@ export interface App {
   http: FastifyInstance;
   /** Binds the port; rejects with the system's error. */
   listen(): Promise<{ url: string }>;
+  /** Takes no new connection and lets the open ones go, for `patienceMs` at most; `close` follows. */
+  drain(patienceMs: number): Promise<void>;
   /** Finishes running requests and closes everything that was opened, in reverse order; may be called twice. */
   close(): Promise<void>;
   /** What to tell whoever started it. */
@@ -78,14 +83,17 @@ const commitLogConnections = 2;
 const leasePatienceMs = 2_000;
 
 /** Builds the whole wallet and wires it; nothing listens yet. What fails here leaves nothing open. */
-export async function buildApp({ config, databaseUrl, logger: given }: AppOptions): Promise<App> {
+export async function buildApp(options: AppOptions): Promise<App> {
+  const { config, databaseUrl } = options;
   const logs = logBuffer(config.otlp);
-  const logger = given ?? createLogger(config.logLevel, logs);
+  const logger = options.logger ?? createLogger(config.logLevel, logs);
   const lifecycle = new Lifecycle((part, error) => logger.error({ err: error, part }, 'A part could not be closed'));
   try {
     const database = await openDatabase(config, databaseUrl, logger, lifecycle);
-    const access = await openAccess(config, database, logger, lifecycle);
+    const access = await openAccess(options, database, logger, lifecycle);
     const cacheService = await openCache(config, databaseUrl, logger, lifecycle);
+    // Whose line it is, where several write to one place. The name is the one that figures and leases go by.
+    if (options.logger === undefined) logger.setBindings({ instance: cacheService.instanceId });
     const money = openMoney(config, database, access.keyring, cacheService, logger, lifecycle);
     const queries = openQueries(config, database, money.ledger, lifecycle);
     const monitor = await openMonitor(config, database, cacheService, queries.care, logger, lifecycle);
@@ -100,6 +108,7 @@ export async function buildApp({ config, databaseUrl, logger: given }: AppOption
       database,
       http,
       ...listening(http, config, access.operator),
+      drain: (patienceMs) => drainConnections(http.server, patienceMs),
       close: () => lifecycle.close(),
     };
   } catch (error) {
@@ -125,7 +134,8 @@ async function openDatabase(config: Config, url: string, logger: Logger, lifecyc
 }
 
 /** Who may use the wallet, and the keys that prove it. */
-async function openAccess(config: Config, database: Database, logger: Logger, lifecycle: Lifecycle) {
+async function openAccess(options: AppOptions, database: Database, logger: Logger, lifecycle: Lifecycle) {
+  const { config, operatorIsThere } = options;
   const masterKey = await openMasterKey(config.masterKey, config.dataFolder);
   const keyring = await LiveKeyring.open({ database, masterKey, logger });
   lifecycle.onClose('keyring', () => keyring.stop());
@@ -133,7 +143,8 @@ async function openAccess(config: Config, database: Database, logger: Logger, li
   const passwords = new Passwords(config.passwordHash);
   await passwords.prepare();
   const accounts = new Accounts(database, passwords, { currency: config.currency });
-  const operator = await ensureOperator(database, accounts, config.operator);
+  const operator: OperatorOutcome =
+    operatorIsThere === true ? { kind: 'present' } : await ensureOperator(database, accounts, config.operator);
   if (operator.kind === 'refused') throw new StartError(operator.reason);
   const accessTokens = new AccessTokens({
     signingKey: keyring.accessTokenKey,

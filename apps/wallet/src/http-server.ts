@@ -26,8 +26,9 @@ export async function createHttpServer(logger: FastifyBaseLogger, limits: Limits
     routerOptions: { maxParamLength: longestUrl },
     rewriteUrl: rewriteUnreadableUrl,
     clientErrorHandler: answerUnparsed,
-    // A request that arrives while the server closes is answered, not cut off.
-    return503OnClosing: true,
+    // A request that arrives over an open connection while the server closes is served, and the connection closed with its answer: what
+    // it needs is closed after the server.
+    return503OnClosing: false,
     forceCloseConnections: 'idle',
   });
   endConnectionsWhileClosing(app);

@@ -13,6 +13,7 @@ export type { DurationFigures, EndpointMetrics, PerformanceMetrics } from './per
 export type { Health, ServiceHealth } from './health.js';
 export { SlidingWindow, WindowReading, type WindowSeconds } from './metrics/sliding-window.js';
 export { LatencySketch, RELATIVE_ERROR } from './metrics/latency-sketch.js';
+export { availableCpus } from './system/available-cpus.js';
 export type { SystemFigures } from './system/system-sampler.js';
 export type { CacheClassFigures, CacheCounters, CacheSource, InvalidationTarget } from './sources/cache-source.js';
 export type {

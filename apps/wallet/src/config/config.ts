@@ -8,8 +8,12 @@ import { readLimits, type LimitsConfig } from './limits-config.js';
 import { readRedis, type RedisConfig } from './redis-config.js';
 import { readTokenConfig, type TokenConfig } from './token-config.js';
 import { refuseUnknownVariables } from './unknown-variables.js';
+import { readWorkers, type WorkersConfig } from './workers-config.js';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/** Connections of one instance's pool where nobody says otherwise. */
+export const DEFAULT_POOL_SIZE = 10;
 
 /** The thresholds of the ready-made alert rules. */
 export interface AlertThresholds {
@@ -24,6 +28,8 @@ export interface AlertThresholds {
 /** Everything that the environment decides. Frozen all the way down. */
 export interface Config {
   readonly http: { readonly host: string; readonly port: number };
+  /** How many processes share the port. */
+  readonly workers: WorkersConfig;
   /** One of pino's level names. */
   readonly logLevel: (typeof LOG_LEVELS)[number];
   /** ISO 4217. */
@@ -31,7 +37,10 @@ export interface Config {
   /** Where the embedded database and generated keys lie. Absolute. */
   readonly dataFolder: string;
   readonly database: DatabaseConfig;
-  readonly pool: { readonly size: number; readonly statementTimeoutMs: number };
+  readonly pool: {
+    readonly size: number;
+    readonly statementTimeoutMs: number;
+  };
   readonly redis: RedisConfig;
   /** 32 bytes as hexadecimal digits or base64; undefined means the key file in `dataFolder`. */
   readonly masterKey: string | undefined;
@@ -98,20 +107,19 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
   const seconds = { min: 1, max: 31_536_000, unit: 'seconds' };
   const dataFolder = environment.text('DATA_DIR', { pattern: /^[^\0]+$/, described: 'the path of a folder' });
   const absoluteDataFolder = resolve(dataFolder ?? defaultDataFolder);
+  const host =
+    environment.text('HOST', { pattern: /^[\w.:%-]+$/, described: 'an address or a host name of this machine' }) ??
+    '127.0.0.1';
   return {
-    http: {
-      host:
-        environment.text('HOST', { pattern: /^[\w.:%-]+$/, described: 'an address or a host name of this machine' }) ??
-        '127.0.0.1',
-      port: environment.integer('PORT', { min: 0, max: 65_535 }) ?? 3000,
-    },
+    http: { host, port: environment.integer('PORT', { min: 0, max: 65_535 }) ?? 3000 },
+    workers: readWorkers(environment, host),
     logLevel: environment.choice('LOG_LEVEL', LOG_LEVELS) ?? 'info',
     currency:
       environment.text('CURRENCY', { pattern: /^[A-Z]{3}$/, described: 'an ISO 4217 code such as EUR' }) ?? 'EUR',
     dataFolder: absoluteDataFolder,
     database: readDatabase(environment, absoluteDataFolder),
     pool: {
-      size: environment.integer('DB_POOL_SIZE', { min: 2, max: 500, unit: 'connections' }) ?? 10,
+      size: environment.integer('DB_POOL_SIZE', { min: 2, max: 500, unit: 'connections' }) ?? DEFAULT_POOL_SIZE,
       statementTimeoutMs: environment.integer('STATEMENT_TIMEOUT_MS', { min: 100, max: 600_000, unit: 'ms' }) ?? 15_000,
     },
     redis: readRedis(environment),

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { describeServer } from '../config/database-config.js';
+import { readConnectionRoom, type ConnectionRoom } from './connection-room.js';
 import { assertDurable } from './durability.js';
 import { StartError } from './start-error.js';
 
@@ -12,15 +13,14 @@ const LOWEST_VERSION = 150_000;
 const CANNOT_CONNECT_NOW = '57P03';
 
 /**
- * Tries the server: it must answer, let the login in, be new enough and keep what it acknowledges.
+ * Tries the server: it must answer, let the login in, be new enough and keep what it acknowledges. Answers with the room that it has.
  * Throws `StartError`, which names host, port and database, and never the password. A server that is just starting up is waited for.
  */
-export async function probeDatabase(connectionString: string): Promise<void> {
+export async function probeDatabase(connectionString: string): Promise<ConnectionRoom> {
   const deadline = performance.now() + STARTING_UP_TIMEOUT_MS;
   for (;;) {
     try {
-      await probeOnce(connectionString);
-      return;
+      return await probeOnce(connectionString);
     } catch (error) {
       if (error instanceof StartError) throw error;
       const isStartingUp = codeOf(error) === CANNOT_CONNECT_NOW && performance.now() < deadline;
@@ -30,7 +30,7 @@ export async function probeDatabase(connectionString: string): Promise<void> {
   }
 }
 
-async function probeOnce(connectionString: string): Promise<void> {
+async function probeOnce(connectionString: string): Promise<ConnectionRoom> {
   const client = new pg.Client({
     connectionString,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -51,6 +51,7 @@ async function probeOnce(connectionString: string): Promise<void> {
       );
     }
     await assertDurable(client);
+    return await readConnectionRoom(client);
   } finally {
     await client.end();
   }

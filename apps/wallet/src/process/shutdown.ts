@@ -1,6 +1,6 @@
 /** What a shutdown needs of the process; a test gives its own. */
 export interface ShutdownOptions {
-  /** After this the process ends whatever still hangs. */
+  /** After this the process ends whatever still hangs, unless `begin` says otherwise. */
   readonly boundMs: number;
   readonly say: (line: string) => void;
   readonly exit: (code: number) => void;
@@ -32,13 +32,13 @@ export class Shutdown {
   }
 
   /** Closes everything and ends the process with `exitCode`, or with 1 when something could not be closed. Begins once. */
-  begin(exitCode: number): Promise<void> {
-    this.#running ??= this.#run(exitCode);
+  begin(exitCode: number, boundMs: number = this.#options.boundMs): Promise<void> {
+    this.#running ??= this.#run(exitCode, boundMs);
     return this.#running;
   }
 
-  async #run(exitCode: number): Promise<void> {
-    const { boundMs, say, exit } = this.#options;
+  async #run(exitCode: number, boundMs: number): Promise<void> {
+    const { say, exit } = this.#options;
     const timer = setTimeout(() => {
       say(`Stopping took longer than ${boundMs} ms; still waiting for ${this.#current}. Ending without it.`);
       exit(1);

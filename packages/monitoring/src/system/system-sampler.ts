@@ -1,8 +1,9 @@
 import { readdir } from 'node:fs/promises';
-import { availableParallelism, totalmem } from 'node:os';
+import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { CumulativeRing } from '../metrics/cumulative-ring.js';
 import { SlidingWindow, WindowReading, type WindowSeconds } from '../metrics/sliding-window.js';
+import { availableCpus } from './available-cpus.js';
 import { readCgroup, type CgroupFigures } from './cgroup.js';
 import { EventLoopProbe } from './event-loop.js';
 import { GarbageCollectionProbe } from './garbage-collection.js';
@@ -70,7 +71,7 @@ export class SystemSampler {
     const { spanMs, totals } = this.#ring.growth(window * 1000, nowMs, this.#totals());
     this.#delays.read(window, nowMs, this.#reading);
     const heap = getHeapStatistics();
-    const cpuLimit = this.#cpuLimit();
+    const cpuLimit = availableCpus(this.#cgroup);
     const loopMs = totals[COLUMNS.busyMs]! + totals[COLUMNS.idleMs]!;
     const resident = process.memoryUsage.rss();
     const figures: SystemFigures = {
@@ -96,7 +97,7 @@ export class SystemSampler {
     const { spanMs: covered, totals } = this.#ring.growth(spanMs, nowMs, this.#totals());
     const known = this.#delays.readLast(nowMs, this.#reading) && this.#reading.sketch.count > 0;
     return {
-      cpuUsage: covered < 1 ? 0 : (100 * totals[COLUMNS.cpuMs]!) / covered / this.#cpuLimit(),
+      cpuUsage: covered < 1 ? 0 : (100 * totals[COLUMNS.cpuMs]!) / covered / availableCpus(this.#cgroup),
       memoryUsage: this.#memory(process.memoryUsage.rss()).percentage,
       eventLoopDelayMs: known ? this.#reading.sketch.quantileMs(0.99) : null,
     };
@@ -121,11 +122,6 @@ export class SystemSampler {
     const cpu = process.cpuUsage(this.#cpuOrigin);
     const { busyMs, idleMs } = this.#loop.busyAndIdleMs();
     return [(cpu.user + cpu.system) / 1000, busyMs, idleMs, this.#gc.collections, this.#gc.pausedMs];
-  }
-
-  #cpuLimit(): number {
-    const offered = availableParallelism();
-    return Math.min(offered, this.#cgroup.cpuLimit ?? offered);
   }
 
   /** With a limit on the group, its working set is what the limit bites on; without one, this process against the machine. */
