@@ -1,7 +1,7 @@
 import type { Environment, EnvironmentVariables } from './environment.js';
 
 /** The families of names that are ours: a name in one of them that nothing reads is a misspelt one. */
-const OUR_PREFIXES = ['PERF_', 'REDIS_', 'DB_', 'CACHE_', 'WARM_', 'RATE_LIMIT_', 'AUTH_RATE_LIMIT_'];
+const OUR_PREFIXES = ['PERF_', 'REDIS_', 'DB_', 'CACHE_', 'WARM_', 'WAL_ARCHIVE_', 'RATE_LIMIT_', 'AUTH_RATE_LIMIT_'];
 
 /** What Kubernetes puts into every container for a service called `redis` or `db`: nobody typed these. */
 const SERVICE_LINK = /_SERVICE_(HOST|PORT)(_[A-Z0-9_]+)?$|_PORT_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?$/;
