@@ -1,19 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { PerformanceMonitoringService } from '../performance-monitoring-service.js';
-import { runInRequest } from '../tracing/request-record.js';
-import { RequestTracker } from './request-tracker.js';
+import { runInRequest, type RequestRecord } from '../tracing/request-record.js';
 
 /** The template of the route that answered, e.g. `/users/:id`; undefined when none did. Asked at the end of the request. */
 export type RouteOf<Request extends IncomingMessage> = (request: Request) => string | undefined;
 
 /** What both Express and plain `node:http` track with: the connect form `(request, response, next)`. */
-export function connectTracking<Request extends IncomingMessage>(
-  monitor: PerformanceMonitoringService,
-  routeOf: RouteOf<Request>,
-): (request: Request, response: ServerResponse, next: () => void) => void {
-  const tracker = new RequestTracker(monitor, (response) => routeOf(response.req as Request));
+export function connectTracking(
+  begin: (request: IncomingMessage, response: ServerResponse) => RequestRecord,
+): (request: IncomingMessage, response: ServerResponse, next: () => void) => void {
   return (request, response, next) => {
-    const record = tracker.begin(request, response);
+    const record = begin(request, response);
     response.setHeader('x-correlation-id', record.correlationId);
     response.setHeader('traceparent', record.traceparent);
     runInRequest(record, next);

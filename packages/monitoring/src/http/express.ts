@@ -1,14 +1,17 @@
 import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import type { PerformanceMonitoringService } from '../performance-monitoring-service.js';
+import { beginAhead } from './begin-ahead.js';
 import { connectTracking } from './connect-tracking.js';
-import { recordOf } from './request-tracker.js';
+import { RequestTracker } from './request-tracker.js';
+import { recordOf } from './tracked-request.js';
 
 /**
  * Tracks every request of an Express 5 application: correlation id and `traceparent` in and out, the AsyncLocalStorage
  * context, duration, aborted requests, route templates. Use it before everything else.
  */
 export function requestTracking(options: { monitor: PerformanceMonitoringService }): RequestHandler {
-  return connectTracking(options.monitor, routeOf) as unknown as RequestHandler;
+  const tracker = new RequestTracker(options.monitor, (response) => routeOf(response.req as Request));
+  return connectTracking(beginAhead(tracker)) as unknown as RequestHandler;
 }
 
 /** Notes what a handler threw and passes it on. Use it after the routes and before your own error handler. */
@@ -36,6 +39,7 @@ function routeOf(request: Request): string | undefined {
 /** `baseUrl` holds the address as it was sent, so its parameters are put back: a mounted `/users/7` becomes `/users/:id`. */
 function mountPath(request: Request): string {
   let path = request.baseUrl;
+  if (path === '') return path;
   for (const [name, value] of Object.entries(request.params)) {
     if (typeof value === 'string' && value !== '')
       path = path

@@ -2,7 +2,8 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import fp from 'fastify-plugin';
 import type { PerformanceMonitoringService } from '../performance-monitoring-service.js';
 import { runInRequest, type RequestRecord } from '../tracing/request-record.js';
-import { recordOf, RequestTracker } from './request-tracker.js';
+import { RequestTracker } from './request-tracker.js';
+import { recordOf } from './tracked-request.js';
 
 export interface RequestTrackingOptions {
   monitor: PerformanceMonitoringService;

@@ -1,7 +1,8 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { PerformanceMonitoringService } from '../performance-monitoring-service.js';
 import { connectTracking, type RouteOf } from './connect-tracking.js';
-import { recordOf } from './request-tracker.js';
+import { RequestTracker } from './request-tracker.js';
+import { recordOf } from './tracked-request.js';
 
 export type { RouteOf } from './connect-tracking.js';
 
@@ -16,7 +17,8 @@ export interface TrackListenerOptions {
  * with, is noted as an error of the request and goes on to the process as it would without tracking.
  */
 export function trackListener(listener: RequestListener, options: TrackListenerOptions): RequestListener {
-  const track = connectTracking(options.monitor, options.route);
+  const tracker = new RequestTracker(options.monitor, (response) => options.route(response.req));
+  const track = connectTracking((request, response) => tracker.begin(request, response));
   return (request, response) => track(request, response, () => run(listener, request, response));
 }
 
