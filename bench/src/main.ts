@@ -1,22 +1,31 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { runAll } from './harness/run-all.js';
 import { runSuite } from './harness/run-suite.js';
+import { withBenchSection } from './readme/readme-section.js';
 import { findSuite, suiteNames } from './suites.js';
 
 const benchFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 
+const resultsFolder = join(benchFolder, 'results');
+
 /**
- * `bench [name …] [--rounds n] [--only part]`. Ends with 0 when every target holds, 1 when one was missed or could not be measured, and 2
- * when it was asked for something that there is not.
+ * `bench [name …] [--rounds n] [--only part] [--readme]`. Without a name: all of them, and one report of all. Ends with 0 when every target
+ * holds, 1 when one was missed or could not be measured, and 2 when it was asked for something that there is not.
  */
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { rounds: { type: 'string', default: '5' }, only: { type: 'string' } },
+    options: {
+      rounds: { type: 'string', default: '5' },
+      only: { type: 'string' },
+      readme: { type: 'boolean', default: false },
+    },
   });
+  if (values.readme) return writeReadme();
   const rounds = Number(values.rounds);
   // What is only tried and not saved may do with fewer.
   const fewest = values.only === undefined ? 5 : 1;
@@ -30,19 +39,33 @@ async function main(): Promise<number> {
     console.error(`There is no bench named ${unknown.join(', ')}; there are: ${suiteNames.join(', ')}`);
     return 2;
   }
-  let allHold = true;
-  for (const name of names) {
-    const suite = await findSuite(name);
-    const holds = await runSuite(suite, {
-      rounds,
-      only: values.only,
-      resultsFolder: join(benchFolder, 'results'),
-      versions: peerVersions(),
-      say: (line) => console.log(line),
-    });
-    allHold &&= holds;
+  const [name = ''] = names;
+  if (names.length === 1) return (await runOne(name, rounds, values.only)) ? 0 : 1;
+  if (values.only !== undefined) {
+    console.error('--only: wants the name of one bench before it');
+    return 2;
   }
+  const allHold = await runAll(names, {
+    program: fileURLToPath(import.meta.url),
+    words: ['--rounds', String(rounds)],
+    resultsFolder,
+    saves: positionals.length === 0,
+    say: (line) => console.log(line),
+  });
   return allHold ? 0 : 1;
+}
+
+async function runOne(name: string, rounds: number, only: string | undefined): Promise<boolean> {
+  const suite = await findSuite(name);
+  return runSuite(suite, { rounds, only, resultsFolder, versions: peerVersions(), say: (line) => console.log(line) });
+}
+
+/** Brings the README's table up to date with the saved results. */
+function writeReadme(): number {
+  const path = join(dirname(benchFolder), 'README.md');
+  writeFileSync(path, withBenchSection(readFileSync(path, 'utf8'), resultsFolder, suiteNames));
+  console.log('README.md holds what bench/results holds.');
+  return 0;
 }
 
 /** The versions that are installed, which may be newer than those that were asked for. */

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MachineFacts } from './machine-facts.js';
 import type { Measured } from './statistics.js';
@@ -43,14 +43,27 @@ export function measuredLines(all: readonly Measured[]): string[] {
   return aligned(all.map((one) => [one.contestant, `${figure(one.median)} ${one.unit}`, spread(one.low, one.high)]));
 }
 
+/** On what it was measured, in a line. */
+export function machineLine(machine: MachineFacts): string {
+  return (
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, ` +
+    `Node.js ${machine.node}, Redis ${machine.redis}, PostgreSQL ${machine.postgres}`
+  );
+}
+
+/** What a suite saved; undefined when it has saved nothing yet. */
+export function readReport(folder: string, name: string): Report | undefined {
+  const path = join(folder, `${name}.json`);
+  return existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Report) : undefined;
+}
+
 function markdown(suite: Suite, report: Report): string {
   const { machine } = report;
   const versions = Object.entries(report.versions).map(([name, version]) => `${name} ${version}`);
   const lines = [
     `# ${suite.title}`,
     '',
-    `${machine.date}, ${report.rounds} rounds in turn, ${report.tookSeconds} s. ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, ` +
-      `Node.js ${machine.node}, Redis ${machine.redis}, PostgreSQL ${machine.postgres}; load before the run ${machine.loadBefore}.`,
+    `${machine.date}, ${report.rounds} rounds in turn, ${report.tookSeconds} s. ${machineLine(machine)}; load before the run ${machine.loadBefore}.`,
     `Peers: ${versions.join(', ')}.`,
     '',
     'Figures are medians; in brackets the lowest and the highest round. A ratio is ours over the other, both from this run.',
@@ -82,18 +95,20 @@ function markdown(suite: Suite, report: Report): string {
   return `${lines.join('\n')}\n`;
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+/** A Markdown table. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)];
 }
 
-function spread(low: number, high: number): string {
+/** The lowest and the highest round, in brackets. */
+export function spread(low: number, high: number): string {
   return `[${figure(low)} – ${figure(high)}]`;
 }
 
 /** Three digits that matter, and no exponent. */
-function figure(value: number): string {
+export function figure(value: number): string {
   if (!Number.isFinite(value)) return '–';
   if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-US');
   return String(Number(value.toPrecision(3)));
