@@ -39,7 +39,9 @@ import { deploymentName, tellDeployment } from './observing/deployment.js';
 import { logBuffer, startExport } from './observing/export.js';
 import { moneyObjective } from './observing/money-objective.js';
 import { DatabaseCare } from './queries/database-care.js';
+import { HistoryReader } from './queries/history-reader.js';
 import { QueryOptimizationService } from './queries/query-optimization-service.js';
+import { databasePlaces, type DatabasePlaces } from './process/database-places.js';
 import { StartError } from './process/start-error.js';
 import { rewriteBalanceAnswer } from './routes/balance-rewrite.js';
 import { installLoadShedding } from './routes/load-shedding.js';
@@ -89,14 +91,15 @@ export async function buildApp(options: AppOptions): Promise<App> {
   const logger = options.logger ?? createLogger(config.logLevel, logs);
   const lifecycle = new Lifecycle((part, error) => logger.error({ err: error, part }, 'A part could not be closed'));
   try {
-    const database = await openDatabase(config, databaseUrl, logger, lifecycle);
+    const places = await databasePlaces(config, databaseUrl, logger);
+    const database = await openDatabase(config, places, logger, lifecycle);
     const access = await openAccess(options, database, logger, lifecycle);
-    const cacheService = await openCache(config, databaseUrl, logger, lifecycle);
+    const cacheService = await openCache(config, places, logger, lifecycle);
     // Whose line it is, where several write to one place. The name is the one that figures and leases go by.
     if (options.logger === undefined) logger.setBindings({ instance: cacheService.instanceId });
     const money = openMoney(config, database, access.keyring, cacheService, logger, lifecycle);
     const queries = openQueries(config, database, money.ledger, lifecycle);
-    const monitor = await openMonitor(config, database, cacheService, queries.care, logger, lifecycle);
+    const monitor = await openMonitor(config, database, cacheService, queries, logger, lifecycle);
     openExport(config, monitor, logs, lifecycle);
     const services = { ...access, ...money, ...queries, config, database, cacheService, monitor };
     const http = await openDoors(services, logger, lifecycle);
@@ -118,10 +121,15 @@ export async function buildApp(options: AppOptions): Promise<App> {
 }
 
 /** The database, with the schema that this version needs. */
-async function openDatabase(config: Config, url: string, logger: Logger, lifecycle: Lifecycle): Promise<Database> {
-  await migrate(url, { logger });
+async function openDatabase(
+  config: Config,
+  places: DatabasePlaces,
+  logger: Logger,
+  lifecycle: Lifecycle,
+): Promise<Database> {
+  await migrate(places.url, { logger });
   const database = new Database({
-    connectionString: url,
+    ...places.forRequests,
     poolSize: config.pool.size,
     statementTimeoutMs: config.pool.statementTimeoutMs,
     applicationName: 'dunlin-wallet',
@@ -159,9 +167,14 @@ async function openAccess(options: AppOptions, database: Database, logger: Logge
  * The cache, which hangs on the database's commits. Its lease has connections of its own: a renewal that queued behind requests
  * would lose it just when there is much to do.
  */
-async function openCache(config: Config, url: string, logger: Logger, lifecycle: Lifecycle): Promise<CacheService> {
+async function openCache(
+  config: Config,
+  places: DatabasePlaces,
+  logger: Logger,
+  lifecycle: Lifecycle,
+): Promise<CacheService> {
   const commitLog = new Database({
-    connectionString: url,
+    ...places.direct,
     poolSize: commitLogConnections,
     statementTimeoutMs: config.pool.statementTimeoutMs,
     applicationName: 'dunlin-wallet-cache',
@@ -221,7 +234,9 @@ function openQueries(config: Config, database: Database, ledger: Ledger, lifecyc
   care.startSchedule(config.maintenanceIntervalSeconds);
   const closeTokens = (ids: readonly string[], status: string): Promise<number> => ledger.closeTokens(ids, status);
   const ledgerHealth = new LedgerHealthReader(database, () => care.maintenanceRuns());
-  return { care, ledgerHealth, queries: new QueryOptimizationService({ database, closeTokens, care }) };
+  const history = new HistoryReader(database, config.database.kind === 'server' && config.database.replicas.length > 0);
+  const queries = new QueryOptimizationService({ database, history, closeTokens, care });
+  return { care, ledgerHealth, history, queries };
 }
 
 /** What the wallet costs and how it fares. */
@@ -229,12 +244,12 @@ async function openMonitor(
   config: Config,
   database: Database,
   cacheService: CacheService,
-  care: DatabaseCare,
+  { care, history }: { care: DatabaseCare; history: HistoryReader },
   logger: Logger,
   lifecycle: Lifecycle,
 ): Promise<PerformanceMonitoringService> {
   const monitor = new PerformanceMonitoringService({
-    database: databaseSource(database, care),
+    database: databaseSource(database, care, history),
     cache: cacheSource(cacheService),
     thresholds: config.thresholds,
     store: new PostgresMonitoringStore(database),

@@ -1,4 +1,6 @@
 import { resolve } from 'node:path';
+import { listServers } from '@dunlin/postgres';
+import { readOtherServers, readPrimaryUrl, withSsl, type OtherServers } from './database-servers.js';
 import type { Environment } from './environment.js';
 
 /** Which PostgreSQL the wallet uses. */
@@ -9,11 +11,11 @@ export type DatabaseConfig =
       /** Undefined: what was named last for this data folder holds. */
       readonly walArchive: WalArchiveConfig | 'off' | undefined;
     }
-  | {
+  | (OtherServers & {
       readonly kind: 'server';
-      /** With the login, and with `sslmode` when `DB_SSL` is set. Never to be logged: see `describeServer`. */
+      /** With the login, and with `sslmode` when `DB_SSL` is set; may name several hosts. Never to be logged: see `describeServer`. */
       readonly connectionString: string;
-    };
+    });
 
 /** Where the embedded server archives its log, and how long a segment that is not full may wait. */
 export interface WalArchiveConfig {
@@ -21,12 +23,11 @@ export interface WalArchiveConfig {
   readonly timeoutSeconds: number;
 }
 
-const SSL_MODES = { off: 'disable', require: 'no-verify', 'verify-full': 'verify-full' } as const;
 const PARTS = ['DB_HOST', 'DB_PORT', 'DB_NAME', 'DB_USER', 'DB_PASSWORD', 'DB_PASSWORD_FILE'] as const;
 
 /** `DATABASE_URL`, or the `DB_…` parts, or, with neither, the embedded server. */
 export function readDatabase(environment: Environment, dataFolder: string): DatabaseConfig {
-  const url = environment.secretUrl('DATABASE_URL', ['postgres:', 'postgresql:']);
+  const url = readPrimaryUrl(environment, 'DATABASE_URL');
   const host = environment.text('DB_HOST', {
     pattern: /^\S+$/,
     described: 'a host name, an address or the folder of a socket',
@@ -47,13 +48,15 @@ export function readDatabase(environment: Environment, dataFolder: string): Data
   if (environment.isSet('DATABASE_URL') || environment.isSet('DATABASE_URL_FILE')) {
     for (const part of parts)
       environment.refuse(part, '(set, and so is DATABASE_URL)', 'either DATABASE_URL or the DB_… parts');
-    return { kind: 'server', connectionString: withSsl(url ?? '', ssl) };
+    const others = readOtherServers(environment, ssl, false);
+    return { kind: 'server', connectionString: withSsl(url ?? '', ssl), ...others };
   }
   if (host === undefined) {
     for (const part of parts) {
       if (part !== 'DB_HOST')
         environment.refuse(part, '(set, but DB_HOST is not)', 'DB_HOST as well, or none of the DB_… parts');
     }
+    readOtherServers(environment, ssl, true);
     if (ssl !== undefined) environment.refuse('DB_SSL', `"${ssl}"`, 'only together with DB_HOST or DATABASE_URL');
     return { kind: 'embedded', dataFolder, walArchive };
   }
@@ -62,6 +65,7 @@ export function readDatabase(environment: Environment, dataFolder: string): Data
   return {
     kind: 'server',
     connectionString: withSsl(`postgresql://${login}@${address}:${port}/${encodeURIComponent(name)}`, ssl),
+    ...readOtherServers(environment, ssl, false),
   };
 }
 
@@ -76,17 +80,16 @@ function readWalArchive(environment: Environment): WalArchiveConfig | 'off' | un
   return { folder: resolve(folder), timeoutSeconds };
 }
 
-/** The server as it may be shown: host, port and database, without the login. */
+/** The servers as they may be shown: host, port and database, without the login. */
 export function describeServer(connectionString: string): string {
+  return listServers(connectionString)
+    .map((server) => describeOne(server.connectionString ?? connectionString))
+    .join('; ');
+}
+
+function describeOne(connectionString: string): string {
   const { hostname, port, pathname, searchParams } = new URL(connectionString);
   // A socket's folder stands in the host, encoded, or in a parameter.
   const host = searchParams.get('host') ?? decodeURIComponent(hostname);
   return `host ${host === '' ? 'localhost' : host}, port ${port === '' ? '5432' : port}, database ${decodeURIComponent(pathname.slice(1))}`;
-}
-
-function withSsl(connectionString: string, ssl: keyof typeof SSL_MODES | undefined): string {
-  if (ssl === undefined || connectionString === '') return connectionString;
-  const url = new URL(connectionString);
-  url.searchParams.set('sslmode', SSL_MODES[ssl]);
-  return url.href;
 }

@@ -1,10 +1,12 @@
 import type { DatabaseSource, QueryAdvice, SlowQuery as ReportedSlowQuery } from '@dunlin/monitoring';
 import type { Database, IndexRecommendation, QueryEvent, SlowQuery } from '@dunlin/postgres';
 import type { DatabaseCare } from '../queries/database-care.js';
+import type { HistoryReader } from '../queries/history-reader.js';
 
 /** What the monitor reads from the wallet's database. */
-export function databaseSource(database: Database, care: DatabaseCare): DatabaseSource {
+export function databaseSource(database: Database, care: DatabaseCare, history: HistoryReader): DatabaseSource {
   return {
+    ...(history.hasReplicas ? { replicaReads: () => history.reads() } : {}),
     onQuery: (listener) =>
       database.onQuery((event: QueryEvent) =>
         listener({

@@ -3,6 +3,7 @@ import { openEmbeddedServer } from '@dunlin/embedded';
 import type { Config } from '../config/config.js';
 import type { ConnectionRoom } from './connection-room.js';
 import { probeDatabase } from './external-database.js';
+import { primaryUrl } from './primary-url.js';
 
 /** The database that the wallet runs on. */
 export interface OpenDatabase {
@@ -22,7 +23,7 @@ export interface OpenDatabase {
  */
 export async function openDatabase(config: Config, onLost: (error: Error) => void): Promise<OpenDatabase> {
   if (config.database.kind === 'server') {
-    const { connectionString } = config.database;
+    const connectionString = await primaryUrl(config.database);
     const room = await probeDatabase(connectionString);
     // The master key's file lies here when no MASTER_KEY is given.
     await mkdir(config.dataFolder, { recursive: true, mode: 0o700 });

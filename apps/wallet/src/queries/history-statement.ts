@@ -11,7 +11,7 @@ interface BuiltStatement {
   values: unknown[];
 }
 
-/** One statement for each shape of filters, made when it is first asked for: 64 at the most. */
+/** One statement for each shape of filters, made when it is first asked for: 96 at the most, and as many again for replicas. */
 const statements = new Map<string, Statement>();
 
 /** Only these combinations can exist (`transactions_status_of_type`), each counted in a column of the account's row. */
@@ -29,12 +29,14 @@ const counterColumns = transactionTypes.flatMap((type) =>
  * A page that begins the scan (the first, and every one by cursor) takes its rows right there. One that is skipped to by its
  * number passes over keys alone, within the indexes, and fetches the rows of the page afterwards.
  *
- * Statements differ by which filters are present, never by their values, so each shape is prepared once per connection.
+ * Statements differ by which filters are present, never by their values, so each shape is prepared once per connection. With
+ * `withVersion` the account's version in the same snapshot comes along, as `seen_version`.
  */
 export function historyStatement(
   userId: string,
   request: HistoryRequest,
   after: HistoryPosition | undefined,
+  { withVersion = false }: { withVersion?: boolean } = {},
 ): BuiltStatement {
   const { filters, limit, page } = request;
   const parameters = new Parameters();
@@ -58,12 +60,13 @@ export function historyStatement(
     ? skippedTo(merged, take, parameters.add((page - 1) * limit))
     : `select * from ${merged(transactionColumns, take)} limit ${take}`;
   const total = after === undefined ? totalExpression(filters, user, conditions) : 'null::bigint';
+  const version = withVersion ? `, (select version from accounts where id = ${user}) as seen_version` : '';
   const text = `
-    select t.*, counted.total
-      from (select ${total} as total) counted
+    select t.*, counted.*
+      from (select ${total} as total${version}) counted
       left join (${rows}) t on true
      ${order.replaceAll('created_at', 't.created_at').replace(', id', ', t.id')}`;
-  const name = `history_${shape(filters, after)}${skips ? '_skipped' : ''}`;
+  const name = `history_${shape(filters, after)}${skips ? '_skipped' : ''}${withVersion ? '_versioned' : ''}`;
   return { statement: prepared(name, text), values: parameters.values };
 }
 

@@ -22,7 +22,8 @@ export interface HistoryPagination {
   nextCursor: string | null;
 }
 
-type HistoryRow = { [Column in keyof TransactionRow]: TransactionRow[Column] | null } & { total: bigint | null };
+/** At least one comes, which tells the total; its other columns are null when the page is empty. */
+export type HistoryRow = { [Column in keyof TransactionRow]: TransactionRow[Column] | null } & { total: bigint | null };
 
 /**
  * One page of what `userId` sent and received, newest first unless asked otherwise; one statement.
@@ -37,6 +38,11 @@ export async function readTransactionHistory(
   const after = request.cursor === undefined ? undefined : decodeCursor(request.cursor, request.filters);
   const { statement, values } = historyStatement(userId, request, after);
   const { rows } = await database.query<HistoryRow>(statement, values);
+  return historyPage(request, rows);
+}
+
+/** The page that the rows of `historyStatement` make. */
+export function historyPage(request: HistoryRequest, rows: readonly HistoryRow[]): HistoryPage {
   const found = rows.filter((row): row is HistoryRow & TransactionRow => row.id !== null).map(fromRow);
   const data = found.slice(0, request.limit);
   return { data, pagination: pagination(request, data, found.length > request.limit, rows[0]?.total ?? null) };

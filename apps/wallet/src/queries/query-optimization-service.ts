@@ -4,13 +4,16 @@ import type { Transaction } from '../ledger/transaction.js';
 import { readUserBalance, type UserBalance } from './balance.js';
 import type { DatabaseCare } from './database-care.js';
 import { InvalidQueryOption } from './errors.js';
-import { readTransactionHistory, type HistoryPage } from './history.js';
+import type { HistoryPage } from './history.js';
+import type { HistoryReader } from './history-reader.js';
 import type { HistoryOptions } from './history-options.js';
 import { readActiveTokens, readTokensPage, tokenStatuses, type StoredToken, type TokenStatus } from './tokens.js';
 import { readTransaction } from './transaction-by-id.js';
 
 export interface QueryOptimizationServiceOptions {
   database: Queryable;
+  /** Pages of the history, from wherever they may be read. */
+  history: HistoryReader;
   /** Closes tokens in bulk and posts what that moves; the ledger's `closeTokens`. */
   closeTokens: (ids: readonly string[], status: TokenStatus) => Promise<number>;
   /** Analysis, pool and upkeep, over @dunlin/postgres. */
@@ -35,11 +38,11 @@ export class QueryOptimizationService {
   }
 
   /**
-   * What a user sent and received, one page: by number with totals, or by cursor. One statement.
+   * What a user sent and received, one page: by number with totals, or by cursor. One statement; with replicas, a second one beside it.
    * @throws InvalidQueryOption that names what cannot be used.
    */
   getTransactionHistory(userId: string, options: HistoryOptions = {}): Promise<HistoryPage> {
-    return readTransactionHistory(this.options.database, userId, options);
+    return this.options.history.read(userId, options);
   }
 
   /** One transaction by its id, whoever its parties are; the caller decides who may see it. */

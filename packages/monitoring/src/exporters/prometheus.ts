@@ -189,6 +189,12 @@ function databaseFamilies(out: Exposition, monitor: PerformanceMonitoringService
   out.sample('db_client_connections', { state: 'used' }, pool.active);
   out.family('db_client_connection_pending_requests', 'gauge', 'Callers that wait for a connection.');
   out.sample('db_client_connection_pending_requests', {}, pool.waiting);
+  const reads = database.replicaReads?.();
+  if (reads === undefined) return;
+  out.family('dunlin_db_replica_reads_total', 'counter', 'Reads that a replica may answer, by who answered and why.');
+  out.sample('dunlin_db_replica_reads_total', { served_by: 'replica', reason: 'current' }, reads.replica);
+  for (const [reason, value] of Object.entries(reads.primary))
+    out.sample('dunlin_db_replica_reads_total', { served_by: 'primary', reason }, value);
 }
 
 function cacheFamilies(out: Exposition, monitor: PerformanceMonitoringService): void {

@@ -56,6 +56,8 @@ export interface DatabaseSource {
   onQuery(listener: (observation: QueryObservation) => void): () => void;
   poolStatus(): PoolFigures;
   isHealthy?(): boolean | Promise<boolean>;
+  /** Who answered the reads that a replica may answer, since the start; `primary` by the reason why it had to. Absent without replicas. */
+  replicaReads?(): { readonly replica: number; readonly primary: Readonly<Record<string, number>> };
   /** The slowest recent statements with their plans, where captured. */
   slowQueries?(limit: number): readonly SlowQuery[] | Promise<readonly SlowQuery[]>;
   /** Everything known of one fingerprint: text, plan, advice; undefined when unknown. */

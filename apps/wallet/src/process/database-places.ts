@@ -1,0 +1,42 @@
+import type { DatabaseOptions } from '@dunlin/postgres';
+import type { Logger } from 'pino';
+import type { Config } from '../config/config.js';
+import { openFence } from './seen-timeline.js';
+
+/** Where the wallet's connections lead. */
+export interface DatabasePlaces {
+  /** The server that is the primary now, for what connects once. With the login. */
+  readonly url: string;
+  /** For requests: through the pooler if there is one, and with the replicas. */
+  readonly forRequests: Pick<DatabaseOptions, 'connectionString' | 'pooler' | 'fence' | 'replicas'>;
+  /** For leases and what listens: always the primary itself. */
+  readonly direct: Pick<DatabaseOptions, 'connectionString' | 'fence'>;
+}
+
+/**
+ * All connections of a process share one fence: what one of them learns of a promotion keeps the others from the former primary.
+ * The embedded server has no replica, hence no former primary. `url` is the primary as it was found at the start.
+ */
+export async function databasePlaces(
+  { database, dataFolder }: Config,
+  url: string,
+  logger: Logger,
+): Promise<DatabasePlaces> {
+  if (database.kind === 'embedded') {
+    return { url, forRequests: { connectionString: url }, direct: { connectionString: url } };
+  }
+  const { connectionString, directConnectionString, replicas } = database;
+  const fence = await openFence(url, dataFolder, logger);
+  const direct = { connectionString: directConnectionString ?? connectionString, fence };
+  const pooler = directConnectionString === undefined ? {} : { pooler: { directConnectionString } };
+  return {
+    url,
+    forRequests: {
+      connectionString,
+      fence,
+      ...pooler,
+      replicas: replicas.map((replica) => ({ connectionString: replica })),
+    },
+    direct,
+  };
+}
