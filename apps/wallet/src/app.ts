@@ -44,8 +44,10 @@ import { QueryOptimizationService } from './queries/query-optimization-service.j
 import { databasePlaces, type DatabasePlaces } from './process/database-places.js';
 import { StartError } from './process/start-error.js';
 import { rewriteBalanceAnswer } from './routes/balance-rewrite.js';
+import { Readiness } from './readiness.js';
 import { installLoadShedding } from './routes/load-shedding.js';
 import { registerRoutes, type RouteServices } from './routes/index.js';
+import { readinessRoutes } from './routes/readiness.routes.js';
 import { openTokens } from './tokens/open-tokens.js';
 import { upkeepJobs } from './upkeep.js';
 
@@ -290,9 +292,13 @@ async function openDoors(services: RouteServices, logger: Logger, lifecycle: Lif
   const { rateCounters, ...answersAhead } = await registerRoutes(http, services);
   const shared = shareCounters(redisConnection(config.redis), rateCounters);
   lifecycle.onClose('rate limits', () => shared?.stop());
+  const readiness = new Readiness();
+  await http.register(readinessRoutes, { readiness, monitor });
   const warming = new Warming({ cacheService, database, logger, ...answersAhead, ...config.warming });
   lifecycle.onClose('warming', () => warming.stop());
   warming.start();
+  // Last, hence the first to end: everything goes on until the balancer has noticed.
+  lifecycle.onClose('readiness', () => readiness.stop(http.server, config.http.stopNoticeMs));
   return http;
 }
 

@@ -27,7 +27,12 @@ export interface AlertThresholds {
 
 /** Everything that the environment decides. Frozen all the way down. */
 export interface Config {
-  readonly http: { readonly host: string; readonly port: number };
+  readonly http: {
+    readonly host: string;
+    readonly port: number;
+    /** From the order to end until the first thing is closed. */
+    readonly stopNoticeMs: number;
+  };
   /** How many processes share the port. */
   readonly workers: WorkersConfig;
   /** One of pino's level names. */
@@ -111,7 +116,11 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
     environment.text('HOST', { pattern: /^[\w.:%-]+$/, described: 'an address or a host name of this machine' }) ??
     '127.0.0.1';
   return {
-    http: { host, port: environment.integer('PORT', { min: 0, max: 65_535 }) ?? 3000 },
+    http: {
+      host,
+      port: environment.integer('PORT', { min: 0, max: 65_535 }) ?? 3000,
+      stopNoticeMs: 1000 * (environment.integer('STOP_NOTICE_SECONDS', { min: 0, max: 60, unit: 'seconds' }) ?? 0),
+    },
     workers: readWorkers(environment, host),
     logLevel: environment.choice('LOG_LEVEL', LOG_LEVELS) ?? 'info',
     currency:

@@ -25,6 +25,7 @@ export async function runWallet(
   };
   try {
     const config = loadConfig(variables, defaultDataFolder);
+    shutdown.allowNotice(config.http.stopNoticeMs);
     if (config.workers === undefined) await runHere(loadApp, config, { shutdown, say, onLost });
     else {
       const { runWorkers } = await import('./run-workers.js');

@@ -35,6 +35,7 @@ export async function runWorker(
   tell({ kind: 'here' });
   try {
     const config = loadConfig(variables, defaultDataFolder);
+    shutdown.allowNotice(config.http.stopNoticeMs);
     const [buildApp, order] = await Promise.all([loadApp(), started]);
     const pool = { ...config.pool, size: order.poolSize };
     const { databaseUrl, operatorIsThere } = order;

@@ -17,6 +17,7 @@ export class Shutdown {
   readonly #steps: Step[] = [];
   #running: Promise<void> | undefined;
   #current = 'nothing';
+  #noticeMs = 0;
 
   constructor(options: ShutdownOptions) {
     this.#options = options;
@@ -26,6 +27,11 @@ export class Shutdown {
     return this.#running !== undefined;
   }
 
+  /** So much of the way is meant to be waited, and does not count against the bound. */
+  allowNotice(noticeMs: number): void {
+    this.#noticeMs = noticeMs;
+  }
+
   /** Remembers something that is open. `name` is what is said when its closing hangs: "the HTTP server". */
   add(name: string, close: () => Promise<void>): void {
     this.#steps.push({ name, close });
@@ -33,7 +39,7 @@ export class Shutdown {
 
   /** Closes everything and ends the process with `exitCode`, or with 1 when something could not be closed. Begins once. */
   begin(exitCode: number, boundMs: number = this.#options.boundMs): Promise<void> {
-    this.#running ??= this.#run(exitCode, boundMs);
+    this.#running ??= this.#run(exitCode, boundMs + this.#noticeMs);
     return this.#running;
   }
 

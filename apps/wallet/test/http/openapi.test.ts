@@ -21,7 +21,14 @@ test('the document is OpenAPI 3.1, public, and names how to sign in', async () =
   expect([200, 302]).toContain(page.status);
 });
 
-const open = ['POST /auth/register', 'POST /auth/login', 'GET /.well-known/jwks.json', 'GET /performance/health'];
+const open = [
+  'POST /auth/register',
+  'POST /auth/login',
+  'GET /.well-known/jwks.json',
+  'GET /performance/health',
+  'GET /performance/live',
+  'GET /performance/ready',
+];
 const guarded = [
   'GET /users/me',
   'GET /wallet/balance',

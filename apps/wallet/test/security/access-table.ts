@@ -12,6 +12,8 @@ export const accessTable: Readonly<Record<string, Access>> = {
   'POST /auth/logout': 'anybody',
   'GET /.well-known/jwks.json': 'anybody',
   'GET /performance/health': 'anybody',
+  'GET /performance/live': 'anybody',
+  'GET /performance/ready': 'anybody',
   // The page's shell, which holds no figures: it asks for them with the operator's token.
   'GET /performance': 'anybody',
   'GET /performance/assets/{file}': 'anybody',
