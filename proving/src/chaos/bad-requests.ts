@@ -59,7 +59,8 @@ export async function checkBadRequests(play: Play, verdict: Verdict): Promise<vo
   }
 }
 
-function isProblem({ status, headers, text }: Answer, wanted: number, code: string | undefined): boolean {
+/** Whether a refusal is what the contract says: a problem document with the status and, if given, the code. */
+export function isProblem({ status, headers, text }: Answer, wanted: number, code: string | undefined): boolean {
   if (status !== wanted || !String(headers['content-type']).startsWith('application/problem+json')) return false;
   const problem = JSON.parse(text) as Record<string, unknown>;
   const named = typeof problem['title'] === 'string' && typeof problem['code'] === 'string';

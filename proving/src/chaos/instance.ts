@@ -21,7 +21,7 @@ export interface InstanceOptions {
 }
 
 const connections = 128;
-const preload = new URL('./shifted-clock.js', import.meta.url).href;
+const preload = new URL('../../preload/shifted-clock.mjs', import.meta.url).href;
 
 /** One wallet process, with a way of its own to PostgreSQL and to Redis, and a clock of its own. Its address stays the same. */
 export class Instance {

@@ -84,13 +84,18 @@ async function playAll(options: ChaosOptions, world: World, mark: string, signal
   };
 }
 
-async function gatherPlay({ users, rate, seed }: ChaosOptions, world: World, mark: string): Promise<Play> {
+/** Registers people in the world, and gives them money, books and a hand. */
+export async function gatherPlay(
+  { users, rate, seed }: Pick<ChaosOptions, 'users' | 'rate' | 'seed'>,
+  world: World,
+  mark: string,
+): Promise<Play> {
   const { client } = world.instances[0] as World['instances'][number];
   const operator = await logIn(client, world.operator.email, world.operator.password);
   const people = await gatherPeople(client, operator, {
     count: users + racers,
     password: `${mark}-password`,
-    run: seed.toString(16),
+    run: randomBytes(6).toString('hex'),
   });
   const random = seededRandom(seed ^ 0x2545_f491);
   const hand = new Hand({ people: people.slice(0, users), operator, random, weights, mark });

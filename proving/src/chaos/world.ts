@@ -77,7 +77,11 @@ async function build(
       'corrupt-postgres',
       `without TLS a changed byte may pass for another value, and openssl said: ${certificate.refused}`,
     );
-  const database = new Database({ connectionString: postgres.ownerUrl, poolSize: 2, applicationName: 'chaos' });
+  const database = new Database({
+    ...{ connectionString: postgres.ownerUrl, poolSize: 2, applicationName: 'chaos' },
+    // Its connections are lost whenever the server is killed, which is no news here.
+    logger: { debug: ignore, info: ignore, warn: ignore, error: ignore },
+  });
   closers.push(() => database.close());
 
   const operator = { email: 'operator@example.test', password: `${mark}-operator` };
@@ -118,6 +122,8 @@ async function build(
     close: () => closeAll(closers),
   };
 }
+
+const ignore = (): void => undefined;
 
 function provideDisk(skipped: Map<FaultKind, string>, closers: (() => unknown)[]): SmallDisk | undefined {
   const disk = mountSmallDisk();

@@ -1,21 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import ts from 'typescript';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 
+const preload = fileURLToPath(new URL('../../preload/shifted-clock.mjs', import.meta.url));
 let folder: string;
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'dunlin-clock-'));
-  // The preload runs in a process without vitest, so it is compiled here rather than taken from a build that may be old.
-  const source = readFileSync(fileURLToPath(new URL('../../src/chaos/shifted-clock.ts', import.meta.url)), 'utf8');
-  const { outputText } = ts.transpileModule(source, {
-    compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 },
-  });
-  writeFileSync(join(folder, 'preload.mjs'), outputText);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -23,7 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function run(program: string): unknown {
   const file = join(folder, 'clock');
   writeFileSync(file, '3600000');
-  const words = ['--import', join(folder, 'preload.mjs'), '--input-type=module', '-e'];
+  const words = ['--import', preload, '--input-type=module', '-e'];
   const prelude = `import { writeFileSync } from 'node:fs'; const file = ${JSON.stringify(file)};`;
   const environment = { PATH: process.env['PATH'], CHAOS_CLOCK_FILE: file };
   return JSON.parse(

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
 
 export interface WalletProcess {
   readonly url: string;
@@ -23,7 +23,8 @@ export async function startWalletProcess(
   environment: NodeJS.ProcessEnv,
   onOutput: (text: string) => void = () => undefined,
 ): Promise<WalletProcess> {
-  const program = fileURLToPath(new URL('../main.js', import.meta.url));
+  // By way of `require`, which knows no sources: whoever imports this, it is the built program that runs.
+  const program = createRequire(import.meta.url).resolve('@dunlin/wallet/main');
   const child = spawn(process.execPath, [program], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   let output = '';
