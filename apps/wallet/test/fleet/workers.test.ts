@@ -117,7 +117,7 @@ describe('a rolling restart', () => {
     const url = await wallet.ready;
     const before = workersOf(wallet);
     const pairs = await makePairs(url, 4);
-    const agents = pairs.flatMap(() => [keptConnections(), keptConnections(), keptConnections()]);
+    const agents = pairs.flatMap(() => Array.from({ length: 4 }, keptConnections));
     const kept = new Payments({ pairs: pairs.slice(0, 2), urls: [url], agent: (hand) => agents[hand]! });
     const fresh = new Payments({ pairs: pairs.slice(2), urls: [url], agent: () => false });
     for (const load of [kept, fresh]) load.start();

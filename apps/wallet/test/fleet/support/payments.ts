@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import type { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { send, type Reply } from './plain-http.js';
+import { send, type Reply, type Sent } from './plain-http.js';
 
 export interface Person {
   readonly id: string;
@@ -45,14 +45,15 @@ export class Payments {
 
   constructor(private readonly options: PaymentsOptions) {}
 
-  /** For each pair one hand that pays and two that read. */
+  /** For each pair one hand that pays, two that read and one that changes keys. */
   start(): void {
     const { pairs } = this.options;
     this.running = Promise.all(
       pairs.flatMap((pair, at) => [
-        this.work(() => this.pay(pair, 3 * at)),
-        this.work(() => this.readBalance(pair, 3 * at + 1)),
-        this.work(() => this.readHistory(pair, 3 * at + 2)),
+        this.work(() => this.pay(pair, 4 * at)),
+        this.work(() => this.readBalance(pair, 4 * at + 1)),
+        this.work(() => this.readHistory(pair, 4 * at + 2)),
+        this.work(() => this.changeKeys(pair, 4 * at + 3)),
       ]),
     ).then(() => undefined);
   }
@@ -108,6 +109,19 @@ export class Payments {
     this.judge('history', total, least, pair.started);
   }
 
+  /**
+   * Money never lies in Redis, public keys do: who changes and reads them takes the way on which Redis may fail. A change answered here may show
+   * elsewhere a moment later, so only what this answer must hold is judged.
+   */
+  private async changeKeys({ payee }: Pair, hand: number): Promise<void> {
+    const devicePublicKey = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
+    const added = await this.ask(hand, 'POST', '/users/me/devices', payee, { body: { devicePublicKey } });
+    const reply = await this.ask(hand, 'GET', `/public-keys/${payee.id}`, payee);
+    if (reply !== undefined && !Array.isArray(reply.body['keys']))
+      this.wrong.push(`keys: ${JSON.stringify(reply.body)}`);
+    if (added !== undefined) await this.ask(hand, 'DELETE', `/users/me/devices/${String(added.body['id'])}`, payee);
+  }
+
   private judge(what: string, shown: number, least: number, most: number): void {
     this.reads += 1;
     if (!(shown >= least && shown <= most))
@@ -117,7 +131,7 @@ export class Payments {
   /** Undefined when there was no good answer; why stands in `failed`. */
   private async ask(
     hand: number,
-    method: 'GET' | 'POST',
+    method: Sent['method'],
     path: string,
     { token }: Person,
     more: { body?: object; key?: string } = {},
