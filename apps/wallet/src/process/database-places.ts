@@ -1,4 +1,4 @@
-import type { DatabaseOptions } from '@dunlin/postgres';
+import { findPrimary, listServers, type DatabaseOptions } from '@dunlin/postgres';
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.js';
 import { openFence } from './seen-timeline.js';
@@ -15,19 +15,22 @@ export interface DatabasePlaces {
 
 /**
  * All connections of a process share one fence: what one of them learns of a promotion keeps the others from the former primary.
- * The embedded server has no replica, hence no former primary. `url` is the primary as it was found at the start.
+ * The embedded server has no replica, hence no former primary. `found` is the primary as it was found when the program began; of
+ * several hosts it is looked for anew, since a worker may be started long after.
  */
 export async function databasePlaces(
   { database, dataFolder }: Config,
-  url: string,
+  found: string,
   logger: Logger,
 ): Promise<DatabasePlaces> {
   if (database.kind === 'embedded') {
-    return { url, forRequests: { connectionString: url }, direct: { connectionString: url } };
+    return { url: found, forRequests: { connectionString: found }, direct: { connectionString: found } };
   }
   const { connectionString, directConnectionString, replicas } = database;
+  const servers = directConnectionString ?? connectionString;
+  const url = listServers(servers).length === 1 ? found : await findPrimary(servers, { logger });
   const fence = await openFence(url, dataFolder, logger);
-  const direct = { connectionString: directConnectionString ?? connectionString, fence };
+  const direct = { connectionString: servers, fence };
   const pooler = directConnectionString === undefined ? {} : { pooler: { directConnectionString } };
   return {
     url,

@@ -55,7 +55,7 @@ function keep(file: string, { cluster, timeline }: TimelineFence, logger: Logger
   try {
     // Another process of this wallet may know more already.
     const kept = readSeen(file, logger);
-    if (kept?.cluster === cluster && kept.timeline >= timeline) return;
+    if (kept !== undefined && kept.cluster === cluster && kept.timeline >= timeline) return;
     writeFileSync(draft, JSON.stringify({ cluster, timeline }), { mode: 0o600 });
     renameSync(draft, file);
   } catch (error) {
