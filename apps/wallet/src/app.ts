@@ -283,7 +283,7 @@ function openExport(
 /** The doors, and the cache warm behind them. */
 async function openDoors(services: RouteServices, logger: Logger, lifecycle: Lifecycle): Promise<FastifyInstance> {
   const { config, cacheService, database, monitor } = services;
-  const http = await createHttpServer(logger, config.limits);
+  const http = await createHttpServer(logger, config.limits, config.http.tls);
   lifecycle.onClose('http', () => http.close());
   await http.register(requestTracking, { monitor });
   const gauge = startLoadGauge(config.limits);
@@ -307,7 +307,7 @@ function listening(
   config: Config,
   operator: OperatorReady,
 ): Pick<App, 'listen' | 'announcement'> {
-  let url = `http://${config.http.host}:${config.http.port}`;
+  let url = `${config.http.tls === undefined ? 'http' : 'https'}://${config.http.host}:${config.http.port}`;
   return {
     async listen() {
       url = await http.listen({ host: config.http.host, port: config.http.port });

@@ -2,6 +2,7 @@ import helmet from '@fastify/helmet';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { endConnectionsWhileClosing } from './closing-connections.js';
 import type { LimitsConfig, TrustedProxies } from './config/limits-config.js';
+import type { TlsConfig } from './config/tls-config.js';
 import { installErrorHandler } from './routes/error-handler.js';
 import { installValidation } from './routes/validation.js';
 import { endSlowReaders } from './slow-readers.js';
@@ -13,7 +14,15 @@ const longestUrl = 65_536;
 const lookForLateEveryMs = 1_000;
 
 /** An HTTP server that knows how to refuse, and nothing of what the routes do. */
-export async function createHttpServer(logger: FastifyBaseLogger, limits: LimitsConfig): Promise<FastifyInstance> {
+export async function createHttpServer(
+  logger: FastifyBaseLogger,
+  limits: LimitsConfig,
+  tls?: TlsConfig,
+): Promise<FastifyInstance> {
+  const connections = {
+    headersTimeout: limits.headersTimeoutMs,
+    connectionsCheckingInterval: lookForLateEveryMs,
+  };
   const app = Fastify({
     loggerInstance: logger,
     // One line a request is the monitor's business: it samples, and tells of the slow and the failed.
@@ -21,7 +30,7 @@ export async function createHttpServer(logger: FastifyBaseLogger, limits: Limits
     trustProxy: trusted(limits.trustProxy),
     bodyLimit: limits.maxBodyBytes,
     requestTimeout: limits.requestTimeoutMs,
-    http: { headersTimeout: limits.headersTimeoutMs, connectionsCheckingInterval: lookForLateEveryMs },
+    ...(tls === undefined ? { http: connections } : { https: { ...connections, ...secured(tls) } }),
     // No route matches a parameter by an expression that a long one could stall; schemas bound each of them.
     routerOptions: { maxParamLength: longestUrl },
     rewriteUrl: rewriteUnreadableUrl,
@@ -42,6 +51,11 @@ export async function createHttpServer(logger: FastifyBaseLogger, limits: Limits
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
   });
   return app;
+}
+
+/** Older versions than 1.2 are refused by name, whatever OpenSSL was built or set to allow. */
+function secured({ certificate, key }: TlsConfig): { cert: string; key: string; minVersion: 'TLSv1.2' } {
+  return { cert: certificate, key, minVersion: 'TLSv1.2' };
 }
 
 /** So many hops from here on, or those at these addresses, are believed about who came before them. */

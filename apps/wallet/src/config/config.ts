@@ -7,6 +7,7 @@ import { readOtlp, type OtlpConfig } from './otlp-config.js';
 import { readLimits, type LimitsConfig } from './limits-config.js';
 import { readRedis, type RedisConfig } from './redis-config.js';
 import { readTokenConfig, type TokenConfig } from './token-config.js';
+import { readTls, type TlsConfig } from './tls-config.js';
 import { refuseUnknownVariables } from './unknown-variables.js';
 import { readWorkers, type WorkersConfig } from './workers-config.js';
 
@@ -30,6 +31,8 @@ export interface Config {
   readonly http: {
     readonly host: string;
     readonly port: number;
+    /** Undefined means plain HTTP. */
+    readonly tls: TlsConfig | undefined;
     /** From the order to end until the first thing is closed. */
     readonly stopNoticeMs: number;
   };
@@ -119,6 +122,7 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
     http: {
       host,
       port: environment.integer('PORT', { min: 0, max: 65_535 }) ?? 3000,
+      tls: readTls(environment),
       stopNoticeMs: 1000 * (environment.integer('STOP_NOTICE_SECONDS', { min: 0, max: 60, unit: 'seconds' }) ?? 0),
     },
     workers: readWorkers(environment, host),
