@@ -1,7 +1,7 @@
 /** Runs a whole batch in one call and answers item by item, in order; an item's answer may take a while longer by itself. */
 export type RunBatch<Item, Outcome> = (batch: Item[]) => Promise<(Outcome | Promise<Outcome>)[]>;
 
-export interface GroupCommitOptions {
+export interface GroupCommitOptions<Item> {
   /** The most items of one call; beyond it, the next call takes them. */
   maxBatchSize: number;
   /** The most calls under way at once. */
@@ -10,6 +10,8 @@ export interface GroupCommitOptions {
   maxWaiting: number;
   /** Whether a batch that was rejected may be tried again one item at a time, so that one bad item fails alone. */
   mayRunAlone: (error: unknown) => boolean;
+  /** What an item locks while its call runs. */
+  locks: (item: Item) => Iterable<string>;
 }
 
 /** More operations wait than the ledger will hold; the caller should answer 503 and let the client come back. */
@@ -23,17 +25,26 @@ interface Waiting<Item, Outcome> {
   reject: (error: unknown) => void;
 }
 
+/** How many waiting items are looked at for one call, in multiples of what it may hold. */
+const lookAhead = 4;
+
 /**
  * Operations that have to wait anyway share one database call and one commit. An operation that finds a free slot goes at
  * once, alone: nothing is ever delayed to make a batch larger.
+ *
+ * What a running call has locked would keep another call waiting until that commit, with a connection, a free processor and all of its
+ * neighbours. So an item that needs any of it stays in the queue for the same time instead, and lets those pass that have nothing to do with
+ * it. Nobody passes an item that waits for the same as they do; so it is next as soon as all that it needs is free.
  */
 export class GroupCommit<Item, Outcome> {
-  private readonly waiting: Waiting<Item, Outcome>[] = [];
+  private waiting: Waiting<Item, Outcome>[] = [];
+  /** What the running calls lock; no two of them the same. */
+  private readonly locked = new Set<string>();
   private running = 0;
 
   constructor(
     private readonly runBatch: RunBatch<Item, Outcome>,
-    private readonly options: GroupCommitOptions,
+    private readonly options: GroupCommitOptions<Item>,
   ) {}
 
   submit(item: Item): Promise<Outcome> {
@@ -48,13 +59,40 @@ export class GroupCommit<Item, Outcome> {
 
   private startBatches(): void {
     while (this.running < this.options.maxConcurrentBatches && this.waiting.length > 0) {
-      const batch = this.waiting.splice(0, this.options.maxBatchSize);
+      const batch = this.takeBatch();
+      if (batch.length === 0) return;
+      const locks = batch.flatMap(({ item }) => [...this.options.locks(item)]);
+      for (const lock of locks) this.locked.add(lock);
       this.running += 1;
       void this.run(batch).finally(() => {
         this.running -= 1;
+        for (const lock of locks) this.locked.delete(lock);
         this.startBatches();
       });
     }
+  }
+
+  /** The oldest items that need nothing that is locked, nor anything that an older one waits for. Empty when there is none in sight. */
+  private takeBatch(): Waiting<Item, Outcome>[] {
+    const { maxBatchSize, locks } = this.options;
+    if (this.locked.size === 0) return this.waiting.splice(0, maxBatchSize);
+    const taken: Waiting<Item, Outcome>[] = [];
+    const passed: Waiting<Item, Outcome>[] = [];
+    const awaited = new Set<string>();
+    const inSight = Math.min(this.waiting.length, maxBatchSize * lookAhead);
+    let at = 0;
+    for (; at < inSight && taken.length < maxBatchSize; at += 1) {
+      const candidate = this.waiting[at] as Waiting<Item, Outcome>;
+      const needed = [...locks(candidate.item)];
+      if (needed.some((lock) => this.locked.has(lock) || awaited.has(lock))) {
+        for (const lock of needed) awaited.add(lock);
+        passed.push(candidate);
+      } else {
+        taken.push(candidate);
+      }
+    }
+    if (taken.length > 0) this.waiting = [...passed, ...this.waiting.slice(at)];
+    return taken;
   }
 
   private async run(batch: Waiting<Item, Outcome>[]): Promise<void> {

@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { batchArguments, parties, type PreparedOperation } from './batch-arguments.js';
 import { GroupCommit } from './group-commit.js';
 import { IllegalTokenTransition } from './errors.js';
+import { KeysUnderWay } from './keys-under-way.js';
 import { readChanges, readOutcomes, type ExecuteRow } from './outcomes.js';
 import type { AccountChange, Operation, OperationOutcome } from './operation.js';
 import type { Queryable } from './queryable.js';
@@ -44,6 +45,8 @@ const closeTokensStatement = statement(
   'select * from ledger_close_tokens($1, $2, $3, $4, make_interval(secs => $5))',
 );
 
+const inFlight: OperationOutcome = { kind: 'refused', replayed: false, code: 'idempotency_key_in_flight' };
+
 const transientCodes = new Set(['40001', '40P01']);
 const maxAttempts = 5;
 
@@ -54,6 +57,7 @@ const maxAttempts = 5;
  */
 export class Ledger {
   private readonly commits: GroupCommit<Operation, OperationOutcome>;
+  private readonly keysUnderWay = new KeysUnderWay();
 
   constructor(private readonly options: LedgerOptions) {
     this.commits = new GroupCommit((batch) => this.executeBatch(batch), {
@@ -61,6 +65,7 @@ export class Ledger {
       maxConcurrentBatches: options.maxConcurrentBatches ?? 2,
       maxWaiting: options.maxWaiting ?? 10_000,
       mayRunAlone: (error) => errorKind(error) === 'rejected',
+      locks: (operation) => Object.values(parties(operation)),
     });
   }
 
@@ -70,7 +75,9 @@ export class Ledger {
 
   /** @throws LedgerBusy when too many operations wait; the database's errors otherwise. */
   execute(operation: Operation): Promise<OperationOutcome> {
-    return this.commits.submit(operation);
+    const { idempotency } = operation;
+    if (idempotency === undefined) return this.commits.submit(operation);
+    return this.keysUnderWay.hold(idempotency, () => this.commits.submit(operation), inFlight);
   }
 
   /**
@@ -106,10 +113,11 @@ export class Ledger {
         published: row.publication,
         changes: readChanges(prepared, call.accountIds, row),
       });
-      return readOutcomes(this.options.database, this.options.currency, prepared, row).map(async (outcome) => {
-        const [settled] = await Promise.all([outcome, acknowledged]);
-        return settled;
-      });
+      return readOutcomes(this.options.database, this.options.currency, prepared, row).map((outcome) =>
+        outcome instanceof Promise
+          ? Promise.all([outcome, acknowledged]).then(([settled]) => settled)
+          : acknowledged.then(() => outcome),
+      );
     } catch (error) {
       if (errorKind(error) === 'outcome_unknown') {
         this.options.afterUnknownOutcome(batch.flatMap((operation) => Object.values(parties(operation))));

@@ -2,7 +2,13 @@ import { gate } from '@dunlin/testkit';
 import { expect, test } from 'vitest';
 import { GroupCommit, LedgerBusy } from '../../src/ledger/group-commit.js';
 
-const always = { maxBatchSize: 3, maxConcurrentBatches: 1, maxWaiting: 5, mayRunAlone: () => true };
+const always = {
+  maxBatchSize: 3,
+  maxConcurrentBatches: 1,
+  maxWaiting: 5,
+  mayRunAlone: () => true,
+  locks: () => [],
+};
 
 test('an operation alone goes at once; those that come while it runs share the next call', async () => {
   const first = gate();
@@ -52,4 +58,50 @@ test('a queue that is full says so', async () => {
   await expect(commits.submit(3)).rejects.toBeInstanceOf(LedgerBusy);
   first.open();
   expect(await Promise.all([running, waiting])).toEqual([1, 2]);
+});
+
+/** Items are words; each letter is something that the item locks. */
+function lockingCommits(maxConcurrentBatches: number) {
+  const calls: { batch: string[]; end: () => void }[] = [];
+  const commits = new GroupCommit<string, string>(
+    async (batch) => {
+      const running = gate();
+      calls.push({ batch, end: () => running.open() });
+      await running.arrive();
+      return batch;
+    },
+    { ...always, maxConcurrentBatches, locks: (word) => word },
+  );
+  const begun = (): string[][] => calls.map(({ batch }) => batch);
+  /** Ends a call, and waits until whatever that lets begin has begun. */
+  const end = async (at: number): Promise<void> => {
+    calls[at]?.end();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { commits, begun, end };
+}
+
+test('an item that needs what a running call has locked waits for it, and lets those pass that do not', async () => {
+  const { commits, begun, end } = lockingCommits(2);
+  const all = ['ab', 'bc', 'de'].map((word) => commits.submit(word));
+  expect(begun()).toEqual([['ab'], ['de']]);
+  await end(1);
+  expect(begun()).toHaveLength(2);
+  await end(0);
+  expect(begun()).toEqual([['ab'], ['de'], ['bc']]);
+  await end(2);
+  expect(await Promise.all(all)).toEqual(['ab', 'bc', 'de']);
+});
+
+test('nobody passes one that waits for the same, so it is never passed for ever', async () => {
+  const { commits, begun, end } = lockingCommits(3);
+  const alone = [commits.submit('a'), commits.submit('b')];
+  // It waits for both; those behind it that need either come after it, whichever is free first.
+  const waiting = ['ab', 'a', 'b'].map((word) => commits.submit(word));
+  await end(0);
+  expect(begun()).toEqual([['a'], ['b']]);
+  await end(1);
+  expect(begun()).toEqual([['a'], ['b'], ['ab', 'a', 'b']]);
+  await end(2);
+  expect(await Promise.all([...alone, ...waiting])).toEqual(['a', 'b', 'ab', 'a', 'b']);
 });

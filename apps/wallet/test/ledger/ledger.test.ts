@@ -131,6 +131,23 @@ describe('idempotency', () => {
     expect(bench.commits[0]?.changes.map(({ accountId }) => accountId).sort()).toEqual([alice, bob].sort());
   });
 
+  test('a request that comes again while the first is at work is told so, and costs no call', async () => {
+    const [alice, bob] = [await bench.openUser(), await bench.openUser()];
+    await bench.fund(alice, 10n);
+    bench.commits.length = 0;
+    const pay = {
+      type: 'online' as const,
+      senderId: alice,
+      receiverId: bob,
+      amount: minor(1),
+      idempotency: idempotency(alice),
+    };
+    const outcomes = await Promise.all([bench.ledger.execute(pay), bench.ledger.execute(pay)]);
+    expect(outcomes.map(summary)).toEqual(['completed', 'idempotency_key_in_flight']);
+    expect(bench.commits).toHaveLength(1);
+    expect(summary(await bench.ledger.execute(pay))).toBe('replayed:completed');
+  });
+
   test('the same key of two people is two keys', async () => {
     const [alice, bob] = [await bench.openUser(), await bench.openUser()];
     await bench.fund(alice, 5n);
