@@ -7,7 +7,7 @@ export interface Reply {
 }
 
 export interface Sent {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly url: string;
   readonly token?: string;
   readonly body?: object;
