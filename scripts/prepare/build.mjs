@@ -29,6 +29,15 @@ export function build(root) {
   writeFileSync(stamp(root), before);
 }
 
+/** Compiles one library, and the page that lies in it where it is the one that serves the page. */
+export function buildLibrary(root, folder, { page }) {
+  removeOrphans(root, [folder]);
+  const compiler = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const outcome = spawnSync(process.execPath, [compiler, '-b', folder], { cwd: root, stdio: ['ignore', 2, 2] });
+  if (outcome.status !== 0) throw new PrepareError('The build failed; the compiler says why above.');
+  if (page) buildPage(root);
+}
+
 /** The web page, bundled into the library that serves it. */
 function buildPage(root) {
   const bundler = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
@@ -84,8 +93,8 @@ function fingerprint(root) {
 }
 
 /** The compiler leaves the output of a source that is gone; a migration that was renamed would then run twice. */
-function removeOrphans(root) {
-  for (const folder of workspaces(root)) {
+function removeOrphans(root, folders = workspaces(root)) {
+  for (const folder of folders) {
     const dist = join(folder, 'dist');
     if (!existsSync(dist)) continue;
     const isApp = folder.includes(`${sep}apps${sep}`);

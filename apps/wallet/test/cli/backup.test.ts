@@ -66,7 +66,7 @@ async function publicKeyOwners(url: string): Promise<string[]> {
   return (body['keys'] as { userId?: string }[]).flatMap(({ userId }) => userId ?? []);
 }
 
-describe('dunlin backup and restore', () => {
+describe('dunlin backup and restore', { timeout: 180_000 }, () => {
   it('bring back, from a backup under load, each deposit that was acknowledged before its end, and the books add up', async () => {
     const dataFolder = join(scratch, 'loaded');
     const { wallet, url } = await start({ DATA_DIR: dataFolder });
@@ -210,7 +210,7 @@ describe('dunlin backup and restore', () => {
   });
 });
 
-describe('dunlin keys', () => {
+describe('dunlin keys', { timeout: 120_000 }, () => {
   it('rotates and revokes while the wallet runs, which follows, and writes down why', async () => {
     const environment = { DATA_DIR: join(scratch, 'keys') };
     const { url } = await start(environment);
