@@ -29,14 +29,15 @@ export async function databasePlaces(
   const { connectionString, directConnectionString, replicas } = database;
   const servers = directConnectionString ?? connectionString;
   const url = listServers(servers).length === 1 ? found : await findPrimary(servers, { logger });
-  const fence = await openFence(url, dataFolder, logger);
-  const direct = { connectionString: servers, fence };
+  const opened = await openFence(url, dataFolder, logger);
+  const fence = opened === undefined ? {} : { fence: opened };
+  const direct = { connectionString: servers, ...fence };
   const pooler = directConnectionString === undefined ? {} : { pooler: { directConnectionString } };
   return {
     url,
     forRequests: {
       connectionString,
-      fence,
+      ...fence,
       ...pooler,
       replicas: replicas.map((replica) => ({ connectionString: replica })),
     },

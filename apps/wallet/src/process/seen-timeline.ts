@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { readServerFacts, TimelineFence } from '@dunlin/postgres';
+import { DatabaseError, readServerFacts, TimelineFence, type ServerFacts } from '@dunlin/postgres';
 import type { Logger } from 'pino';
 import { describeServer } from '../config/database-config.js';
 import { StartError } from './start-error.js';
@@ -14,12 +14,15 @@ const FILE = 'primary.json';
 
 /**
  * The fence of this wallet, which goes on from what the last one on this data folder has seen: a wallet that starts while only the former
- * primary answers would otherwise have nothing to know it by. `url` is the server that was found to be the primary.
+ * primary answers would otherwise have nothing to know it by. `url` is the server that was found to be the primary. Undefined
+ * where the server does not say what it is; managed ones may keep it to themselves.
  * @throws StartError when that server is on an older timeline than was seen before.
  */
-export async function openFence(url: string, dataFolder: string, logger: Logger): Promise<TimelineFence> {
+export async function openFence(url: string, dataFolder: string, logger: Logger): Promise<TimelineFence | undefined> {
+  const found = await factsOf(url, logger);
+  if (found === undefined) return undefined;
   const file = join(dataFolder, FILE);
-  const [seen, found] = [readSeen(file, logger), await readServerFacts(url)];
+  const seen = readSeen(file, logger);
   const isSameCluster = seen?.cluster === found.cluster;
   if (seen !== undefined && !isSameCluster) {
     logger.warn({ file }, 'the database is another cluster than before; what was seen of its primary is forgotten');
@@ -35,6 +38,16 @@ export async function openFence(url: string, dataFolder: string, logger: Logger)
   fence.onRaise(() => keep(file, fence, logger));
   fence.judge(found);
   return fence;
+}
+
+async function factsOf(url: string, logger: Logger): Promise<ServerFacts | undefined> {
+  try {
+    return await readServerFacts(url);
+  } catch (error) {
+    if (!(error instanceof DatabaseError) || error.kind !== 'rejected') throw error;
+    logger.warn({ err: error }, 'the database does not tell its timeline, so a former primary would not be noticed');
+    return undefined;
+  }
 }
 
 function readSeen(file: string, logger: Logger): Seen | undefined {
