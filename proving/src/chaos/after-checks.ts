@@ -10,7 +10,7 @@ import { checkRaces } from './races.js';
 import type { Play, Round } from './round.js';
 import { checkSecrets } from './secrets.js';
 
-const settleWithinMs = 20_000;
+const settleWithinMs = 60_000;
 const hands = 12;
 /** So many acknowledged writes are asked again after each fault; the newest, which the fault met. */
 const mostAskedAgain = 250;

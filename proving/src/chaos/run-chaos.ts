@@ -106,7 +106,7 @@ async function playOne(play: Play, fault: Fault, atSeconds: number): Promise<Rou
   const verdict = new Verdict();
   const round = await playRound(play, fault, verdict);
   const { recoveryMs } = round.figures;
-  verdict.expect(recoveryMs !== undefined, 0, () => 'the wallets did not come back within a minute');
+  verdict.expect(recoveryMs !== undefined, 0, () => 'the wallets did not come back within 90 s');
   for (const instance of play.world.instances) {
     const words = instance.lastWords();
     verdict.expect(

@@ -54,6 +54,12 @@ export function chaosWords(outcome: ChaosOutcome): string {
     round.findings.map((finding) => `  ${round.fault.kind} (${round.target}): ${finding}`),
   );
   if (findings.length > 0) lines.push('', 'Findings:', ...findings);
+  const unjudged = sum((one) => one.unjudged);
+  if (unjudged > 0)
+    lines.push(
+      '',
+      `${count(unjudged)} requests at instances that no fault met were not answered in time and not judged: the machine was short of processors.`,
+    );
   if (unchecked.length > 0)
     lines.push('', `Nothing looked at promise ${unchecked.join(', ')}, so this run says nothing of it.`);
   if (interrupted) lines.push('', 'The run was interrupted.');

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 export interface WalletProcess {
   readonly url: string;
@@ -23,8 +23,9 @@ export async function startWalletProcess(
   environment: NodeJS.ProcessEnv,
   onOutput: (text: string) => void = () => undefined,
 ): Promise<WalletProcess> {
-  // By way of `require`, which knows no sources: whoever imports this, it is the built program that runs.
-  const program = createRequire(import.meta.url).resolve('@dunlin/wallet/main');
+  // Run from the sources, as tests do, it is the built program that is started all the same.
+  const place = import.meta.url.endsWith('.ts') ? '../../dist/src/main.js' : '../main.js';
+  const program = fileURLToPath(new URL(place, import.meta.url));
   const child = spawn(process.execPath, [program], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   let output = '';
