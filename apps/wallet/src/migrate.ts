@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { RunnerOption } from 'node-pg-migrate';
 import pg from 'pg';
+import { StartError } from './process/start-error.js';
 
 /** What `migrate` says while it works; pino satisfies it. */
 export interface MigrationLogger {
@@ -34,6 +35,24 @@ export class MigrationLockTimeout extends Error {
     super(`Another instance has been migrating this database for more than ${waitMs} ms; nothing was changed here.`);
   }
 }
+
+/** A newer version has taken away what this one needs. The message is meant for whoever starts it. */
+export class SchemaTooNew extends StartError {
+  override readonly name = 'SchemaTooNew';
+
+  constructor(readonly migrations: readonly string[]) {
+    super(
+      `This database is too new for this version of the wallet: ${migrations.join(', ')} removed what it still uses. ` +
+        'Start the newer version, or restore a backup from before it.',
+    );
+  }
+}
+
+/**
+ * A migration takes something away only if its name says so (`019_contract_…`), one release after the last version that used it. Versions
+ * that do not know it must not run any more; every other unknown migration only added something, and old code may go on.
+ */
+export const isContraction = (name: string): boolean => /^\d{3}_contract_/.test(name);
 
 /** node-pg-migrate does not export the type by name. */
 type LoaderStrategy = NonNullable<RunnerOption['migrationLoaderStrategies']>[number];
@@ -97,6 +116,8 @@ async function isUpToDate(client: pg.Client, directory: string, options: Migrate
   const wanted = options.to === undefined ? known : known.filter((name) => numberOf(name) <= (options.to ?? 0));
   const applied = new Set(await appliedNames(client));
   const unknown = [...applied].filter((name) => !known.includes(name));
+  const contracted = unknown.filter((name) => isContraction(name));
+  if (contracted.length > 0) throw new SchemaTooNew(contracted);
   if (unknown.length > 0) {
     // A newer version of the wallet was here first, as happens while a new release is rolled out: old code may go on.
     options.logger?.warn({ migrations: unknown }, 'the database holds migrations that this version does not know');
