@@ -6,6 +6,7 @@ import {
   type OtlpLogBuffer,
 } from '@dunlin/monitoring';
 import { requestTracking } from '@dunlin/monitoring/fastify';
+import { RequestTracker } from '@dunlin/monitoring/node-http';
 import { Database } from '@dunlin/postgres';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -31,6 +32,7 @@ import { openSystemAccounts } from './ledger/system-accounts.js';
 import { Lifecycle } from './lifecycle.js';
 import { shareCounters, startLoadGauge } from './limits/start-limits.js';
 import { createLogger } from './logger.js';
+import { FastLane } from './routes/fast-lane.js';
 import { migrate } from './migrate.js';
 import { alertChannels } from './observing/alert-channels.js';
 import { cacheSource, recordCacheCall } from './observing/cache-source.js';
@@ -282,14 +284,16 @@ function openExport(
 
 /** The doors, and the cache warm behind them. */
 async function openDoors(services: RouteServices, logger: Logger, lifecycle: Lifecycle): Promise<FastifyInstance> {
-  const { config, cacheService, database, monitor } = services;
-  const http = await createHttpServer(logger, config.limits, config.http.tls);
+  const { config, accessTokens, cacheService, database, monitor } = services;
+  const http = createHttpServer(logger, config.limits, config.http.tls);
   lifecycle.onClose('http', () => http.close());
-  await http.register(requestTracking, { monitor });
+  const tracker = new RequestTracker(monitor);
+  await http.register(requestTracking, { monitor, tracker });
   const gauge = startLoadGauge(config.limits);
   lifecycle.onClose('load gauge', () => gauge.stop());
   installLoadShedding(http, gauge);
   const { rateCounters, ...answersAhead } = await registerRoutes(http, services);
+  new FastLane({ accessTokens, cacheService, gauge, limit: rateCounters[0], tracker }).install(http);
   const shared = shareCounters(redisConnection(config.redis), rateCounters);
   lifecycle.onClose('rate limits', () => shared?.stop());
   const readiness = new Readiness();

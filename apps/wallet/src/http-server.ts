@@ -1,10 +1,10 @@
-import helmet from '@fastify/helmet';
 import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import { endConnectionsWhileClosing } from './closing-connections.js';
 import type { LimitsConfig, TrustedProxies } from './config/limits-config.js';
 import type { TlsConfig } from './config/tls-config.js';
 import { installErrorHandler } from './routes/error-handler.js';
 import { installValidation } from './routes/validation.js';
+import { installSecurityHeaders } from './security-headers.js';
 import { endSlowReaders } from './slow-readers.js';
 import { answerUnparsed, rewriteUnreadableUrl } from './unreadable-requests.js';
 
@@ -14,11 +14,7 @@ const longestUrl = 65_536;
 const lookForLateEveryMs = 1_000;
 
 /** An HTTP server that knows how to refuse, and nothing of what the routes do. */
-export async function createHttpServer(
-  logger: FastifyBaseLogger,
-  limits: LimitsConfig,
-  tls?: TlsConfig,
-): Promise<FastifyInstance> {
+export function createHttpServer(logger: FastifyBaseLogger, limits: LimitsConfig, tls?: TlsConfig): FastifyInstance {
   const connections = {
     headersTimeout: limits.headersTimeoutMs,
     connectionsCheckingInterval: lookForLateEveryMs,
@@ -27,6 +23,8 @@ export async function createHttpServer(
     loggerInstance: logger,
     // One line a request is the monitor's business: it samples, and tells of the slow and the failed.
     logController: new LogController({ disableRequestLogging: true }),
+    // What a line needs to know of its request comes from the request's context; a child logger for each would cost more than the line.
+    childLoggerFactory: (parent) => parent,
     trustProxy: trusted(limits.trustProxy),
     bodyLimit: limits.maxBodyBytes,
     requestTimeout: limits.requestTimeoutMs,
@@ -47,9 +45,7 @@ export async function createHttpServer(
   app.setSerializerCompiler(() => JSON.stringify);
   installValidation(app);
   installErrorHandler(app);
-  await app.register(helmet, {
-    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
-  });
+  installSecurityHeaders(app);
   return app;
 }
 

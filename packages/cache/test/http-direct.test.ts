@@ -171,6 +171,7 @@ describe('a hit on Fastify, on the wire', () => {
     for (let n = 0; n < 2; n += 1) {
       const head = await get(url, { method: 'HEAD' });
       expect([head.status, head.body.length, head.headers['content-length']]).toEqual([200, 0, '7']);
+      expect(head.headers['cache-status']).toMatch(n === 0 ? /fwd=miss$/ : /; hit; ttl=\d+$/);
       expect((await get(url)).body.toString()).toBe('{"n":1}');
     }
   });
@@ -293,6 +294,7 @@ describe('a hit on Express, on the wire', () => {
     for (let n = 0; n < 2; n += 1) {
       const head = await get(url, { method: 'HEAD' });
       expect([head.status, head.body.length, head.headers['content-length']]).toEqual([200, 0, '7']);
+      expect(head.headers['cache-status']).toMatch(n === 0 ? /fwd=miss$/ : /; hit; ttl=\d+$/);
       expect((await get(url)).body.toString()).toBe('{"n":1}');
     }
   });

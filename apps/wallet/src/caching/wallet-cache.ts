@@ -58,7 +58,7 @@ function keyClasses(ttls: CacheTtls): KeyClass[] {
 
 export const balanceKey = (userId: string): string => `user:${userId}:balance`;
 export const historyKeys = (userId: string): string => `user:${userId}:history:*`;
-const principalKey = (userId: string): string => `user:${userId}:principal`;
+export const principalKey = (userId: string): string => `user:${userId}:principal`;
 export const publicKeysPattern = 'public-keys:*';
 
 /** The wallet's cache over its own database's commit log. Connects to nothing yet. */

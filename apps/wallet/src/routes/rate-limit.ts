@@ -22,21 +22,23 @@ export interface RateLimits {
 /** What load balancers ask, however often; it comes from a library that knows nothing of limits, and costs one probe a second. */
 const unlimited: ReadonlySet<string | undefined> = new Set(['/performance/health']);
 
-interface Limit {
-  name: string;
-  counter: WindowCounter;
-  policy: string;
+/** One limit, and how a client is told of it. */
+export interface RateLimit {
+  readonly name: string;
+  readonly counter: WindowCounter;
+  /** The value of `RateLimit-Policy`. */
+  readonly policy: string;
 }
 
 /**
  * Counts requests after authentication and before the body is read; tells where the client stands on every limited route. Returns the
- * counters, for whoever shares them with other instances.
+ * limits, the general one first: for whoever shares them with other instances, or counts what he answers ahead of the routes.
  */
 export function installRateLimits(
   app: FastifyInstance,
   limits: RateLimits,
   clock: MonotonicClock = { monotonicMs: () => performance.now() },
-): readonly { name: string; counter: WindowCounter }[] {
+): readonly RateLimit[] {
   if (limits.max === 0) return [];
   const general = createLimit('default', limits.max, limits.windowSeconds, clock);
   const auth =
@@ -52,7 +54,14 @@ export function installRateLimits(
   return auth === undefined ? [general] : [general, auth];
 }
 
-function createLimit(name: string, max: number, windowSeconds: number, clock: MonotonicClock): Limit {
+/** The value of `RateLimit`: what is left, and until when. */
+export function rateLimitField(name: string, remaining: number, resetSeconds: number): string {
+  return `"${name}";r=${remaining};t=${resetSeconds}`;
+}
+
+export const wholeSeconds = (resetMs: number): number => Math.max(1, Math.ceil(resetMs / 1000));
+
+function createLimit(name: string, max: number, windowSeconds: number, clock: MonotonicClock): RateLimit {
   return {
     name,
     counter: new WindowCounter({ max, windowMs: windowSeconds * 1000, clock }),
@@ -60,12 +69,12 @@ function createLimit(name: string, max: number, windowSeconds: number, clock: Mo
   };
 }
 
-function count(limit: Limit, request: FastifyRequest, reply: FastifyReply): Problem | undefined {
+function count(limit: RateLimit, request: FastifyRequest, reply: FastifyReply): Problem | undefined {
   const principal = limit.name === 'auth' ? undefined : principalIfAny(request);
   const { allowed, remaining, resetMs } = limit.counter.take(principal?.id ?? clientAddress(request) ?? 'local');
-  const resetSeconds = Math.max(1, Math.ceil(resetMs / 1000));
+  const resetSeconds = wholeSeconds(resetMs);
   reply.header('ratelimit-policy', limit.policy);
-  reply.header('ratelimit', `"${limit.name}";r=${remaining};t=${resetSeconds}`);
+  reply.header('ratelimit', rateLimitField(limit.name, remaining, resetSeconds));
   if (allowed) return undefined;
   return new Problem(429, 'rate_limited', 'Too many requests; wait and try again.', {
     retryAfterSeconds: resetSeconds,

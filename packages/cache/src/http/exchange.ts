@@ -48,7 +48,8 @@ export function beginExchange<Request extends PolicyRequest>(
   policy: ResponseCachePolicy<Request>,
   request: Request,
 ): Exchange | Promise<Exchange> {
-  const key = request.method === 'GET' ? keyOf(policy, request) : undefined;
+  const isHead = request.method === 'HEAD';
+  const key = isHead || request.method === 'GET' ? keyOf(policy, request) : undefined;
   const directives = request.headers['cache-control'];
   if (key === undefined || hasDirective(directives, 'no-store')) return handle('bypass');
   const onRequest = hasDirective(directives, 'no-cache') || request.headers.pragma === 'no-cache';
@@ -58,6 +59,8 @@ export function beginExchange<Request extends PolicyRequest>(
     const status = answer.statusOfHit(held.ttlSeconds);
     return { kind: 'answer', answer, status, ageSeconds: Math.floor(held.ageSeconds) };
   }
+  // The handler of a HEAD need not make the whole answer, so it fills nothing.
+  if (isHead) return handle(onRequest ? 'bypass' : 'miss');
   // A value that is no answer, set by hand under the same key, is loaded over.
   return leadOrWait(cache, policy, request, { key, onRequest, skipCache: onRequest || held !== undefined });
 }

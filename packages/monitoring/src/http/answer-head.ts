@@ -19,7 +19,11 @@ function givenHeader(given: NonNullable<GivenHeaders>, name: string): unknown {
 
 /** `[name, value, name, value]` or `[[name, value], …]`. */
 function listedHeader(given: readonly unknown[], name: string): unknown {
-  const flat = given.flat() as unknown[];
-  const place = flat.findIndex((part, i) => i % 2 === 0 && String(part).toLowerCase() === name);
-  return place === -1 ? undefined : flat[place + 1];
+  const flat = Array.isArray(given[0]) ? (given.flat() as unknown[]) : given;
+  for (let at = 0; at + 1 < flat.length; at += 2) {
+    const field = flat[at];
+    const one = typeof field === 'string' ? field : String(field);
+    if (one.length === name.length && (one === name || one.toLowerCase() === name)) return flat[at + 1];
+  }
+  return undefined;
 }

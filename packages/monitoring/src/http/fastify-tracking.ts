@@ -7,6 +7,8 @@ import { recordOf } from './tracked-request.js';
 
 export interface RequestTrackingOptions {
   monitor: PerformanceMonitoringService;
+  /** One tracker for all that answers on one server, where something answers beside Fastify. Left out, there is a new one. */
+  tracker?: RequestTracker;
 }
 
 /**
@@ -16,7 +18,7 @@ export interface RequestTrackingOptions {
  */
 export const requestTracking = fp<RequestTrackingOptions>(
   (fastify, options, done) => {
-    const tracker = new RequestTracker(options.monitor);
+    const tracker = options.tracker ?? new RequestTracker(options.monitor);
     fastify.addHook('onRequest', (request, reply, next) => {
       const record = tracker.begin(request.raw, reply.raw);
       record.route = request.routeOptions.url ?? record.route;

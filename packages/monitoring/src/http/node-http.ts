@@ -5,6 +5,7 @@ import { RequestTracker } from './request-tracker.js';
 import { recordOf } from './tracked-request.js';
 
 export type { RouteOf } from './connect-tracking.js';
+export { RequestTracker } from './request-tracker.js';
 
 export interface TrackListenerOptions {
   monitor: PerformanceMonitoringService;

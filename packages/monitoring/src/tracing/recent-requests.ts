@@ -1,21 +1,24 @@
-import { RequestRecord } from './request-record.js';
+import { RequestRecord, type CacheSpan } from './request-record.js';
 
-const COLUMNS = 5;
+const COLUMNS = 6;
 
 /**
  * The last finished requests, in slots that are there from the beginning. Of a request that did nothing worth telling only
  * its figures and ids are copied, so its record dies young: kept records outlive a scavenge, and moving a thousand of them
- * each time was a third of what a traced request cost. All others are kept as they are.
+ * each time was a third of what a traced request cost. Calls of the cache are kept as the list that they are: whoever answers many
+ * requests alike may give all of them one list. All other records are kept as they are.
  */
 export class RecentRequests {
   readonly #capacity: number;
-  /** Started (monotonic and wall), duration, first byte, bytes out. */
+  /** Started (monotonic and wall), duration, first byte, bytes out, time in the cache. */
   readonly #figures: Float64Array;
   readonly #statusCodes: Uint16Array;
   readonly #methods: string[];
   readonly #routes: string[];
   readonly #correlationIds: string[];
   readonly #traceParents: string[];
+  readonly #cacheCalls: (CacheSpan[] | undefined)[];
+  readonly #cacheCallCounts: Uint32Array;
   readonly #whole: (RequestRecord | undefined)[];
   #next = 0;
   #size = 0;
@@ -28,6 +31,8 @@ export class RecentRequests {
     this.#routes = new Array<string>(capacity).fill('');
     this.#correlationIds = new Array<string>(capacity).fill('');
     this.#traceParents = new Array<string>(capacity).fill('');
+    this.#cacheCalls = new Array<CacheSpan[] | undefined>(capacity).fill(undefined);
+    this.#cacheCallCounts = new Uint32Array(capacity);
     this.#whole = new Array<RequestRecord | undefined>(capacity).fill(undefined);
   }
 
@@ -54,16 +59,21 @@ export class RecentRequests {
     figures[at + 2] = record.durationMs;
     figures[at + 3] = record.firstByteMs;
     figures[at + 4] = record.bytesOut;
+    figures[at + 5] = record.cacheMs;
     this.#statusCodes[slot] = record.statusCode;
     this.#methods[slot] = record.method;
     this.#routes[slot] = record.route;
     this.#correlationIds[slot] = record.correlationId;
     this.#traceParents[slot] = record.traceparent;
+    this.#cacheCalls[slot] = record.cacheCalls;
+    this.#cacheCallCounts[slot] = record.cacheCallCount;
     if (this.#whole[slot] !== undefined) this.#whole[slot] = undefined;
   }
 
   #restored(slot: number): RequestRecord {
-    const [startedMs, startedWallMs, durationMs, firstByteMs, bytesOut] = this.#figures.subarray(slot * COLUMNS);
+    const [startedMs, startedWallMs, durationMs, firstByteMs, bytesOut, cacheMs] = this.#figures.subarray(
+      slot * COLUMNS,
+    );
     const record = new RequestRecord(
       this.#methods[slot]!,
       this.#correlationIds[slot]!,
@@ -74,7 +84,9 @@ export class RecentRequests {
     );
     record.route = this.#routes[slot]!;
     record.statusCode = this.#statusCodes[slot]!;
-    return Object.assign(record, { durationMs, firstByteMs, bytesOut });
+    record.cacheCalls = this.#cacheCalls[slot];
+    record.cacheCallCount = this.#cacheCallCounts[slot]!;
+    return Object.assign(record, { durationMs, firstByteMs, bytesOut, cacheMs });
   }
 }
 
@@ -82,7 +94,6 @@ export class RecentRequests {
 function isPlain(record: RequestRecord): boolean {
   return (
     record.queryCount === 0 &&
-    record.cacheCallCount === 0 &&
     record.parentSpanId === undefined &&
     record.memory === undefined &&
     record.errorName === undefined &&
