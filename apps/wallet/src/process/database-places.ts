@@ -2,6 +2,7 @@ import { findPrimary, listServers, type DatabaseOptions } from '@dunlin/postgres
 import type { Logger } from 'pino';
 import type { Config } from '../config/config.js';
 import { openFence } from './seen-timeline.js';
+import { warnUnlessSynchronous } from './synchronous-standby.js';
 
 /** Where the wallet's connections lead. */
 export interface DatabasePlaces {
@@ -28,7 +29,9 @@ export async function databasePlaces(
   }
   const { connectionString, directConnectionString, replicas } = database;
   const servers = directConnectionString ?? connectionString;
-  const url = listServers(servers).length === 1 ? found : await findPrimary(servers, { logger });
+  const hasSeveral = listServers(servers).length > 1;
+  const url = hasSeveral ? await findPrimary(servers, { logger }) : found;
+  if (hasSeveral) await warnUnlessSynchronous(url, logger);
   const opened = await openFence(url, dataFolder, logger);
   const fence = opened === undefined ? {} : { fence: opened };
   const direct = { connectionString: servers, ...fence };

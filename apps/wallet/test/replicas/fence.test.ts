@@ -6,6 +6,7 @@ import pg from 'pg';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openFence } from '../../src/process/seen-timeline.js';
+import { warnUnlessSynchronous } from '../../src/process/synchronous-standby.js';
 
 let database: TestDatabase;
 let folder: string;
@@ -66,6 +67,22 @@ describe('what was seen of the primary', () => {
     expect((await openFence(database.url, folder, logger))?.timeline).toBeGreaterThan(0);
     expect(lines.join()).toContain('cannot be read');
   });
+});
+
+it('a server whose commits wait for no standby is used, and a line says what a promotion may lose', async () => {
+  await warnUnlessSynchronous(database.url, logger);
+  expect(lines.join()).toContain('a promotion can lose payments');
+  lines.length = 0;
+  const client = new pg.Client({ connectionString: database.url });
+  await client.connect();
+  const { rows } = await client.query<{ name: string }>('SELECT current_database() AS name');
+  // Set for this database's sessions, as the server's own setting would be for all; nothing commits in them here.
+  const isSet = await client
+    .query(`ALTER DATABASE ${rows[0]?.name} SET synchronous_commit = 'local'`)
+    .finally(() => client.end());
+  expect(isSet.command).toBe('ALTER');
+  await warnUnlessSynchronous(database.url, logger);
+  expect(lines.join()).toContain('"synchronousCommit":"local"');
 });
 
 it('a server that does not tell its timeline is used without a fence, and a line says so', async () => {

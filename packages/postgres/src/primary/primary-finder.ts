@@ -100,7 +100,8 @@ export class PrimaryFinder {
 
   /** True when a server has been promoted since this session was opened. */
   isOutdated(client: object): boolean {
-    return this.timelineOf(client) < (this.#options.fence?.timeline ?? 0);
+    const { fence } = this.#options;
+    return fence !== undefined && this.timelineOf(client) < fence.timeline;
   }
 
   /** Looks at nobody any more; may be called twice. */
