@@ -3,7 +3,8 @@
  *
  * A wallet alone is the usual case, and there the names of the keys would be built for nobody. So the leases are looked at first, by the
  * same rule as in `cache_publish`: under its lock, which is held until the commit, and by a statement of its own, whose snapshot begins after
- * the lock was granted. A lease that begins later waits for the lock, and reads what this transaction committed.
+ * the lock was granted. A lease that begins later waits for the lock, and reads what this transaction committed. Where statements have no snapshots
+ * of their own the look proves nothing, and `cache_publish` refuses.
  */
 export const publishAccountChanges = `
   create or replace function publish_account_changes(p_writer text, p_accounts uuid[], p_versions bigint[]) returns jsonb language plpgsql as $$
@@ -12,7 +13,8 @@ export const publishAccountChanges = `
       return null;
     end if;
     perform pg_advisory_xact_lock_shared(cache_lock_key());
-    if not exists (select from cache_instances where instance is distinct from p_writer) then
+    if current_setting('transaction_isolation') = 'read committed'
+       and not exists (select from cache_instances where instance is distinct from p_writer) then
       return null;
     end if;
     return cache_publish(

@@ -155,6 +155,23 @@ test('each way of a transfer leaves the same rows', async () => {
   expect(await written(...beside.parties)).toEqual(expected);
 });
 
+test.each(['repeatable read', 'serializable'])(
+  'a transaction that is %s is refused, whether others have a lease or not',
+  async (isolation) => {
+    const [alice, bob] = (await people(2)) as [string, string];
+    await bench.fund(alice, 10n);
+    const tried = bench.database.transaction(async (work) => {
+      await work.query(`set transaction isolation level ${isolation}`);
+      await work.query(
+        `select * from ledger_transfer('test', 'EUR', gen_random_uuid(), $1, $2, 1, null, null, null, null, null, null, null, null)`,
+        [alice, bob],
+      );
+    });
+    await expect(tried).rejects.toMatchObject({ code: '25000' });
+    expect(await available([alice, bob])).toEqual([10n, 0n]);
+  },
+);
+
 test('and everything adds up', async () => {
   expect(await reconcile(bench.database)).toMatchObject({ sum: 0n, discrepancies: [] });
 });
