@@ -70,6 +70,7 @@ describe('links of the documents', () => {
     'docs/architecture.md',
     'docs/operations.md',
     'docs/errors.md',
+    'docs/security.md',
     'docs/decisions/README.md',
   ];
   it.each(documents)('%s links to nothing that is not there', (path) => {
