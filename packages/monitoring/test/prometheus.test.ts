@@ -15,6 +15,7 @@ function monitorWithTraffic(): PerformanceMonitoringService {
     database: {
       onQuery: () => () => undefined,
       poolStatus: () => ({ size: 2, idle: 1, active: 1, waiting: 0, utilization: 50 }),
+      replicaReads: () => ({ replica: 7, primary: { behind: 2 } }),
     },
     cache: {
       getMetrics: () => ({ hits: 1, misses: 0, sets: 0, deletes: 0, errors: 0, evictions: 0 }),
