@@ -3,6 +3,7 @@ import {
   currentRequest,
   PerformanceMonitoringService,
   PostgresMonitoringStore,
+  prometheusText,
   type OtlpLogBuffer,
 } from '@dunlin/monitoring';
 import { requestTracking } from '@dunlin/monitoring/fastify';
@@ -48,7 +49,7 @@ import { StartError } from './process/start-error.js';
 import { rewriteBalanceAnswer } from './routes/balance-rewrite.js';
 import { Readiness } from './readiness.js';
 import { installLoadShedding } from './routes/load-shedding.js';
-import { registerRoutes, type RouteServices } from './routes/index.js';
+import { registerRoutes, type JoinMetrics, type RouteServices } from './routes/index.js';
 import { readinessRoutes } from './routes/readiness.routes.js';
 import { openTokens } from './tokens/open-tokens.js';
 import { upkeepJobs } from './upkeep.js';
@@ -61,6 +62,8 @@ export interface AppOptions {
   logger?: Logger;
   /** Another instance has just seen to the operator: neither is one made nor the configured password checked. */
   operatorIsThere?: boolean;
+  /** What `GET /metrics` answers in place of this instance's own text, when several share a port. */
+  joinMetrics?: JoinMetrics;
 }
 
 /** An operator is there, one way or another. */
@@ -82,6 +85,8 @@ export interface App {
   close(): Promise<void>;
   /** What to tell whoever started it. */
   announcement(): string[];
+  /** What this instance alone has to say to a scrape. */
+  metricsText(openMetrics: boolean): string;
 }
 
 /** One for renewals, one for what is published beside them. */
@@ -105,7 +110,8 @@ export async function buildApp(options: AppOptions): Promise<App> {
     const queries = openQueries(config, database, money.ledger, lifecycle);
     const monitor = await openMonitor(config, database, cacheService, queries, logger, lifecycle);
     openExport(config, monitor, logs, lifecycle);
-    const services = { ...access, ...money, ...queries, config, database, cacheService, monitor };
+    const { joinMetrics } = options;
+    const services = { ...access, ...money, ...queries, config, database, cacheService, monitor, joinMetrics };
     const http = await openDoors(services, logger, lifecycle);
     return {
       cacheService,
@@ -117,6 +123,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
       ...listening(http, config, access.operator),
       drain: (patienceMs) => drainConnections(http.server, patienceMs),
       close: () => lifecycle.close(),
+      metricsText: (openMetrics) => prometheusText(monitor, openMetrics),
     };
   } catch (error) {
     await lifecycle.close();

@@ -44,6 +44,7 @@ export type { AlertChannel, Notification } from './alerts/notification.js';
 export type { ChannelStatus } from './alerts/channel-queue.js';
 export type { Finding, FindingArea, PerformanceReport } from './reports/finding.js';
 export { reportAsMarkdown } from './reports/markdown.js';
+export { joinExpositions, type ExpositionPart } from './exporters/joined-exposition.js';
 export { prometheusText } from './exporters/prometheus.js';
 export {
   currentRequest,

@@ -1,6 +1,7 @@
 import { loadConfig, type Config } from '../config/config.js';
 import type { EnvironmentVariables } from '../config/environment.js';
 import { explain, portProblem } from './explain.js';
+import { OthersMetrics } from './others-metrics.js';
 import type { LoadApp, RunnableApp } from './runnable-app.js';
 import { Shutdown } from './shutdown.js';
 import { endOnErrors, STOP_BOUND_MS } from './signals.js';
@@ -27,9 +28,19 @@ export async function runWorker(
   const shutdown = new Shutdown({ boundMs: STOP_BOUND_MS, say, exit: (code) => process.exit(code) });
   endOnErrors(shutdown, say);
   let app: RunnableApp | undefined;
+  const scrapes = new OthersMetrics((scrape, openMetrics) => tell({ kind: 'scraped', scrape, openMetrics }));
   const started = nextOrder((order) => {
-    if (order.kind === 'drain' && app !== undefined) void drain(app, shutdown);
-    else void shutdown.begin(0);
+    switch (order.kind) {
+      case 'tell-metrics':
+        if (app !== undefined) tell({ kind: 'metrics', round: order.round, text: app.metricsText(order.openMetrics) });
+        return;
+      case 'metrics-of-others':
+        return scrapes.answer(order.scrape, order.parts);
+      case 'drain':
+        return void (app === undefined ? shutdown.begin(0) : drain(app, shutdown));
+      case 'stop':
+        return void shutdown.begin(0);
+    }
   });
   leaveSignalsToTheFleet(() => void shutdown.begin(0));
   tell({ kind: 'here' });
@@ -38,8 +49,9 @@ export async function runWorker(
     shutdown.allowNotice(config.http.stopNoticeMs);
     const [buildApp, order] = await Promise.all([loadApp(), started]);
     const pool = { ...config.pool, size: order.poolSize };
-    const { databaseUrl, operatorIsThere } = order;
-    app = await buildApp({ config: { ...config, pool }, databaseUrl, operatorIsThere });
+    const { place, databaseUrl, operatorIsThere } = order;
+    const joinMetrics = (own: string, openMetrics: boolean): Promise<string> => scrapes.join(place, own, openMetrics);
+    app = await buildApp({ config: { ...config, pool }, databaseUrl, operatorIsThere, joinMetrics });
     const opened = app;
     shutdown.add('the requests that are running', () => opened.close());
     if (shutdown.hasBegun) return await opened.close();

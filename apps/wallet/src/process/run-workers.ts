@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { availableCpus } from '@dunlin/monitoring';
 import type { Config } from '../config/config.js';
 import { planPool } from './connection-room.js';
+import { MetricsExchange } from './metrics-exchange.js';
 import { openDatabase } from './open-database.js';
 import type { Surroundings } from './run-wallet.js';
 import { renewOnSignal } from './signals.js';
@@ -26,7 +27,11 @@ export async function runWorkers(
   chooseWorkerProgram(fileURLToPath(new URL('../main.js', import.meta.url)));
   const fleet = new WorkerFleet({
     size,
-    fork: forkWorker,
+    fork() {
+      const worker = forkWorker();
+      worker.hear((news) => metrics.take(worker, news));
+      return worker;
+    },
     databaseUrl: database.url,
     poolSize,
     clock: wakefulClock,
@@ -36,6 +41,7 @@ export async function runWorkers(
       void shutdown.begin(1);
     },
   });
+  const metrics = new MetricsExchange(() => fleet.serving(), wakefulClock);
   shutdown.add('the workers', () => fleet.stop());
   renewOnSignal(() => {
     if (shutdown.hasBegun) return;

@@ -13,6 +13,8 @@ export interface RunnableApp {
   close(): Promise<void>;
   /** What to tell whoever started it: where to look, and how to log in. */
   announcement(): string[];
+  /** What this instance alone has to say to a scrape, in Prometheus' format or in OpenMetrics. */
+  metricsText(openMetrics: boolean): string;
 }
 
 /** Builds the application; it opens nothing that `close` does not close. */
@@ -21,6 +23,8 @@ export type BuildRunnableApp = (options: {
   databaseUrl: string;
   /** Another process has seen to the operator already. */
   operatorIsThere?: boolean;
+  /** Makes one answer to a scrape of this instance's text and those of the others behind its port. */
+  joinMetrics?: (own: string, openMetrics: boolean) => Promise<string>;
 }) => Promise<RunnableApp>;
 
 /** Loads the application's code: a process that runs none of it need not have it. */

@@ -56,7 +56,7 @@ export class WorkerFleet {
     // Forked at once, so that all read their code while the first one is at work.
     for (let number = 1; number <= this.options.size; number += 1) this.places.push(this.place(number, this.fork()));
     const [first, ...others] = this.places as [Place, ...Place[]];
-    const outcome = await this.order(first.worker, false);
+    const outcome = await this.order(first, first.worker, false);
     if (outcome.kind === 'failed') throw new StartError(outcome.reason);
     this.settle(first);
     await Promise.all(others.map((place) => this.occupy(place)));
@@ -74,6 +74,11 @@ export class WorkerFleet {
       this.renewing = undefined;
     });
     return this.renewing;
+  }
+
+  /** Who listens now, by place. */
+  serving(): { place: number; worker: WorkerHandle }[] {
+    return this.places.filter(({ isReady }) => isReady).map(({ number, worker }) => ({ place: number, worker }));
   }
 
   /** Tells all to finish what is running, and resolves when they are gone. */
@@ -101,7 +106,7 @@ export class WorkerFleet {
     if (this.stopping) return false;
     if (!place.isReady) return true;
     const next = this.fork();
-    const outcome = await this.order(next, true);
+    const outcome = await this.order(place, next, true);
     if (this.stopping) return false;
     if (outcome.kind === 'failed') {
       this.options.say(`Worker ${place.number} is not renewed, and the old ones go on: ${outcome.reason}`);
@@ -129,16 +134,16 @@ export class WorkerFleet {
     return worker;
   }
 
-  private order(worker: WorkerHandle, operatorIsThere: boolean): Promise<WorkerStart> {
+  private order({ number }: Place, worker: WorkerHandle, operatorIsThere: boolean): Promise<WorkerStart> {
     const { databaseUrl, poolSize } = this.options;
-    worker.tell({ kind: 'start', databaseUrl, poolSize, operatorIsThere });
+    worker.tell({ kind: 'start', place: number, databaseUrl, poolSize, operatorIsThere });
     return worker.started;
   }
 
   /** Starts the place's worker and, while that fails, another after a pause. Resolves when one listens, or the fleet stops. */
   private async occupy(place: Place): Promise<void> {
     for (;;) {
-      const outcome = await this.order(place.worker, true);
+      const outcome = await this.order(place, place.worker, true);
       if (this.stopping) return;
       if (outcome.kind === 'listening') return this.settle(place);
       this.failedStarts += 1;

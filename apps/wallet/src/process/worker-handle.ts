@@ -15,6 +15,8 @@ export interface WorkerHandle {
   /** Resolves with the exit code or the signal, once the process is gone. */
   readonly ended: Promise<string>;
   tell(order: WorkerOrder): void;
+  /** Calls `listener` with whatever the worker tells from now on. */
+  hear(listener: (news: WorkerNews) => void): void;
   kill(): void;
 }
 
@@ -43,13 +45,16 @@ export function forkWorker(): WorkerHandle {
       // One that is gone cannot be told anything; `ended` says so.
       void hears.then(() => worker.isConnected() && worker.send(order, () => undefined));
     },
+    hear: (listener) => void worker.on('message', listener),
     kill: () => void worker.process.kill('SIGKILL'),
   };
 }
 
 function startOf(worker: Worker, ended: Promise<string>): Promise<WorkerStart> {
   return new Promise((resolve) => {
-    worker.on('message', (news: WorkerNews) => news.kind !== 'here' && resolve(news));
+    worker.on('message', (news: WorkerNews) => {
+      if (news.kind === 'listening' || news.kind === 'failed') resolve(news);
+    });
     void ended.then((how) => resolve({ kind: 'failed', reason: `A worker ended at its start: ${how}.` }));
   });
 }

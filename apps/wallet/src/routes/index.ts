@@ -48,8 +48,13 @@ import { tokenRoutes } from './tokens.routes.js';
 import { userRoutes } from './users.routes.js';
 import { secondsUntilNextExpiry, walletRoutes } from './wallet.routes.js';
 
+/** Makes one answer of this instance's metrics and those of the others behind its port. */
+export type JoinMetrics = (own: string, openMetrics: boolean) => Promise<string>;
+
 export interface RouteServices {
   config: Config;
+  /** Undefined for an instance that has its port alone. */
+  joinMetrics: JoinMetrics | undefined;
   accounts: Accounts;
   accessTokens: AccessTokens;
   sessions: Sessions;
@@ -110,6 +115,7 @@ export async function registerRoutes(app: FastifyInstance, services: RouteServic
       ledger: '/admin/ledger',
     },
     ...(config.metricsToken === undefined ? {} : { metricsToken: config.metricsToken }),
+    ...(services.joinMetrics === undefined ? {} : { metricsText: services.joinMetrics }),
   });
   return {
     rateCounters,

@@ -61,6 +61,29 @@ describe('workers', () => {
     expect(workers.filter(isAlive)).toEqual([]);
   });
 
+  test('answer a scrape as one, whichever is asked, in both formats', async () => {
+    const token = 'a token of the scraper';
+    const url = await start({ METRICS_TOKEN: token.replaceAll(' ', '-') }).ready;
+    for (let n = 0; n < 20; n += 1) await isServed(url);
+    const scrape = async (accept: string): Promise<string> => {
+      const headers = { authorization: `Bearer ${token.replaceAll(' ', '-')}`, accept, connection: 'close' };
+      const answer = await fetch(`${url}/metrics`, { headers });
+      expect(answer.status).toBe(200);
+      return answer.text();
+    };
+    for (const accept of ['text/plain', 'application/openmetrics-text', 'text/plain', 'text/plain']) {
+      const text = await scrape(accept);
+      const probes = [
+        ...text.matchAll(/^dunlin_http_requests_total\{worker="(\d)",.*route="\/performance\/health"\} (\d+)$/gm),
+      ];
+      expect(probes.map(([, worker]) => worker)).toEqual(['1', '2']);
+      // By turns, so each has had its half.
+      expect(probes.map(([, , count]) => Number(count))).toEqual([10, 10]);
+      expect(text.match(/^# TYPE dunlin_http_requests(_total)? counter$/gm)).toHaveLength(1);
+      expect(text.endsWith('# EOF\n')).toBe(accept.includes('openmetrics'));
+    }
+  });
+
   test('show an acknowledged payment at once, whichever is asked', async () => {
     const url = await start().ready;
     const payments = new Payments({ pairs: await makePairs(url, 2), urls: [url], agent: () => false });

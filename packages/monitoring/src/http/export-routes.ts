@@ -6,7 +6,7 @@ import { describeRoute, type RouteContext } from './route-context.js';
 
 /** `GET /metrics` in Prometheus' text format, or OpenMetrics when the scraper prefers that. */
 export function exportRoutes(fastify: FastifyInstance, context: RouteContext): void {
-  const { monitor, authorize, metricsToken, schemaExtras } = context;
+  const { monitor, authorize, metricsToken, metricsText, schemaExtras } = context;
   const allow = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (metricsToken !== undefined && carriesToken(request, metricsToken)) return;
     await authorize(request, reply);
@@ -19,10 +19,11 @@ export function exportRoutes(fastify: FastifyInstance, context: RouteContext): v
     },
     async (request, reply) => {
       const openMetrics = prefersOpenMetrics(request.headers.accept);
+      const own = prometheusText(monitor, openMetrics);
       return reply
         .type(openMetrics ? OPENMETRICS_TYPE : PROMETHEUS_TYPE)
         .header('vary', 'accept')
-        .send(prometheusText(monitor, openMetrics));
+        .send(metricsText === undefined ? own : await metricsText(own, openMetrics));
     },
   );
 }

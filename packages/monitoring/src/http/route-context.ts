@@ -13,6 +13,8 @@ export interface PerformanceRoutesOptions {
   problem?: (fields: ProblemFields) => Error;
   /** A bearer token that alone suffices for `GET /metrics`, for a Prometheus that scrapes. */
   metricsToken?: string;
+  /** What `GET /metrics` answers in place of this process's own text: processes that share a port answer for each other. */
+  metricsText?: (own: string, openMetrics: boolean) => Promise<string>;
   /** What the web page at `/performance` is told; `false` leaves the page out. */
   page?: PageOptions | false;
   /** Extra schema fields of every route, e.g. `{ security: [{ bearerAuth: [] }] }` for @fastify/swagger. */
