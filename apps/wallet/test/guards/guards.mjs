@@ -10,32 +10,43 @@ const inFunction = (name, find, put) => `
     if position($find$${find}$find$ in body) = 0 then raise exception 'the function no longer holds what is to be taken out'; end if;
     execute replace(body, $find$${find}$find$, $put$${put}$put$);
   end $take$`;
+/** The same guard stands in the general way and in both short ones of plain transfers. */
+const inEachWay = (general, alone, batch) =>
+  [
+    inFunction('ledger_execute', ...general),
+    inFunction('ledger_transfer', ...alone),
+    inFunction('ledger_transfer_batch', ...batch),
+  ].join(';');
 const withoutTrigger = (trigger, table) => `drop trigger ${trigger} on ${table}`;
 const withoutConstraint = (constraint, table) => `alter table ${table} drop constraint ${constraint} cascade`;
 
 export const guards = [
   {
     name: 'accounts are locked while they are read',
-    sql: inFunction('ledger_execute', 'order by a.id for no key update', 'order by a.id'),
+    sql: inEachWay(
+      ['order by a.id for no key update', 'order by a.id'],
+      ['for no key update', ''],
+      ['order by a.id for no key update', 'order by a.id'],
+    ),
     tests: ledger('races'),
     named: '1,000 racing debits|opposite transfers',
   },
   {
     name: 'accounts are locked in one order',
-    sql: inFunction(
-      'ledger_execute',
-      'order by a.id for no key update',
-      'order by md5(a.id::text || p_writer) for no key update',
+    sql: inEachWay(
+      ['order by a.id for no key update', 'order by md5(a.id::text || p_writer) for no key update'],
+      ['if p_sender < p_receiver then\n        select ctid', 'if true then\n        select ctid'],
+      ['order by a.id for no key update', 'order by md5(a.id::text || p_writer) for no key update'],
     ),
     tests: ledger('races'),
     named: 'opposite transfers',
   },
   {
     name: 'a running key is told so at once',
-    sql: inFunction(
-      'ledger_execute',
-      'item.key is null or pg_try_advisory_xact_lock(hashtextextended(item.principal::text || item.key, 20))',
-      'true',
+    sql: inEachWay(
+      ['item.key is null or pg_try_advisory_xact_lock(hashtextextended(item.principal::text || item.key, 20))', 'true'],
+      ['pg_try_advisory_xact_lock(hashtextextended(p_principal::text || p_key, 20))', 'true'],
+      ['item.key is null or pg_try_advisory_xact_lock(hashtextextended(item.principal::text || item.key, 20))', 'true'],
     ),
     tests: ledger('races'),
     named: 'still running',
@@ -47,6 +58,22 @@ export const guards = [
     named: 'idempotency',
   },
   {
+    name: 'a kept key is looked up before a transfer goes the short way alone',
+    sql: inFunction(
+      'ledger_transfer',
+      'v_clear := not exists (select from idempotency_keys',
+      'v_clear := true or not exists (select from idempotency_keys',
+    ),
+    tests: ledger('ledger'),
+    named: 'same answer and one effect',
+  },
+  {
+    name: 'a kept key is looked up before a batch goes the short way',
+    sql: inFunction('ledger_transfer_batch', 'v_clear := not exists (', 'v_clear := true or not exists ('),
+    tests: ledger('transfer-batches'),
+    named: 'replayed among others',
+  },
+  {
     name: 'a key is kept once',
     sql: withoutConstraint('idempotency_keys_pkey', 'idempotency_keys'),
     tests: ledger('raw-sql'),
@@ -54,15 +81,41 @@ export const guards = [
   },
   {
     name: 'nobody pays more than is available',
-    sql: inFunction('ledger_execute', 'v_balances[d] - v_helds[d] < p_amounts[i]', 'false'),
+    sql: inEachWay(
+      ['v_balances[d] - v_helds[d] < p_amounts[i]', 'false'],
+      ['payer.balance - payer.held >= p_amount', 'true'],
+      ['a.balance - a.held + a.low < 0', 'false'],
+    ),
     tests: ledger('races'),
     named: '1,000 racing debits',
   },
   {
     name: 'what is held is not available',
-    sql: inFunction('ledger_execute', 'v_balances[d] - v_helds[d] < p_amounts[i]', 'v_balances[d] < p_amounts[i]'),
+    sql: inEachWay(
+      ['v_balances[d] - v_helds[d] < p_amounts[i]', 'v_balances[d] < p_amounts[i]'],
+      ['payer.balance - payer.held >= p_amount', 'payer.balance >= p_amount'],
+      ['a.balance - a.held + a.low < 0', 'a.balance + a.low < 0'],
+    ),
     tests: ledger('holds'),
     named: 'laid aside',
+  },
+  {
+    name: 'a transfer alone goes the short way between open accounts',
+    sql: inFunction('ledger_transfer', "payer.state = 'open'", 'true'),
+    tests: ledger('transfer-batches'),
+    named: 'does not pay, alone',
+  },
+  {
+    name: 'a batch goes the short way between open accounts',
+    sql: inFunction('ledger_transfer_batch', "l.state = 'open'", 'true'),
+    tests: ledger('transfer-batches'),
+    named: 'does not pay, among others',
+  },
+  {
+    name: 'a publication looks for leases with a snapshot of its own',
+    sql: inFunction('publish_account_changes', "current_setting('transaction_isolation') = 'read committed'", 'true'),
+    tests: ledger('transfer-batches'),
+    named: 'whether others have a lease',
   },
   {
     name: 'no balance is below zero',
