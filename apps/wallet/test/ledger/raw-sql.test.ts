@@ -34,11 +34,11 @@ const attempts: [string, () => string[]][] = [
   [
     'an entry does not add up',
     () => [
-      `insert into entries values ('${alice}', 99, '${transfer}', -5, 820, 816, now()), ('${bob}', 99, '${transfer}', 5, 100, 105, now())`,
+      `insert into entries values ('${alice}', 99, '${transfer}', -5, 870, 866, now()), ('${bob}', 99, '${transfer}', 5, 100, 105, now())`,
     ],
   ],
-  ['entries do not sum to zero', () => [entries([alice, 1_000_000, 820])]],
-  ['entries of one transaction come in two statements', () => [entries([alice, -5, 820]), entries([bob, 5, 100])]],
+  ['entries do not sum to zero', () => [entries([alice, 1_000_000, 870])]],
+  ['entries of one transaction come in two statements', () => [entries([alice, -5, 870]), entries([bob, 5, 100])]],
   [
     'a chain begins at a balance that the account does not have',
     () => [
@@ -50,7 +50,7 @@ const attempts: [string, () => string[]][] = [
     'a chain of entries is broken in its middle, though its ends and its sum fit',
     () => [
       `insert into entries select v.account::uuid, a.version + v.nth, '${transfer}', v.amount, v.before, v.before + v.amount, now()
-         from (values ('${alice}', 1, -5, 820), ('${alice}', 2, -5, 900), ('${alice}', 3, -5, 810),
+         from (values ('${alice}', 1, -5, 870), ('${alice}', 2, -5, 900), ('${alice}', 3, -5, 860),
                       ('${bob}', 1, 5, 100), ('${bob}', 2, 5, 105), ('${bob}', 3, 5, 110)) v (account, nth, amount, before)
          join accounts a on a.id = v.account::uuid`,
       `update accounts set balance = balance + case when id = '${alice}' then -15 else 15 end, version = version + 3 where id in ('${alice}', '${bob}')`,
@@ -59,19 +59,19 @@ const attempts: [string, () => string[]][] = [
   [
     'a balance takes the money twice',
     () => [
-      entries([alice, -5, 820], [bob, 5, 100]),
+      entries([alice, -5, 870], [bob, 5, 100]),
       `update accounts set balance = balance + 10, version = version + 1 where id = '${bob}'`,
     ],
   ],
   [
     'a balance moves and its version does not',
-    () => [entries([alice, -5, 820], [bob, 5, 100]), `update accounts set balance = balance - 5 where id = '${alice}'`],
+    () => [entries([alice, -5, 870], [bob, 5, 100]), `update accounts set balance = balance - 5 where id = '${alice}'`],
   ],
   ['a balance moves without entries', () => [`update accounts set balance = balance + 1 where id = '${alice}'`]],
   [
     'a balance goes below zero',
     () => [
-      entries([bob, -101, 100], [alice, 101, 820]),
+      entries([bob, -101, 100], [alice, 101, 870]),
       `update accounts set balance = balance - 101, version = version + 1 where id = '${bob}'`,
     ],
   ],
