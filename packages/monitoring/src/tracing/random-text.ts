@@ -3,6 +3,9 @@ import { randomFillSync } from 'node:crypto';
 /** So many texts are made at once. No more, since a text that is kept keeps its whole block in memory. */
 const TEXTS_A_BLOCK = 64;
 const HEX_DIGITS = Buffer.from('0123456789abcdef', 'latin1');
+/** The two digits of each byte, so that the loop below only copies. */
+const HIGH_DIGITS = Uint8Array.from({ length: 256 }, (_, byte) => HEX_DIGITS[byte >> 4]!);
+const LOW_DIGITS = Uint8Array.from({ length: 256 }, (_, byte) => HEX_DIGITS[byte & 15]!);
 
 /** The shared digits are drawn anew after so many blocks. */
 const BLOCKS_A_DRAW = 32;
@@ -11,13 +14,18 @@ const BLOCKS_A_DRAW = 32;
 const random = Buffer.alloc(4096);
 let randomUsed = random.length;
 
-function randomByte(): number {
-  if (randomUsed === random.length) {
+/** Where in `random` the next `count` unused bytes begin; they are used then. At most the buffer's length. */
+function takeRandom(count: number): number {
+  if (randomUsed + count > random.length) {
     randomFillSync(random);
     randomUsed = 0;
   }
-  randomUsed += 1;
-  return random[randomUsed - 1]!;
+  randomUsed += count;
+  return randomUsed - count;
+}
+
+function randomByte(): number {
+  return random[takeRandom(1)]!;
 }
 
 /**
@@ -60,10 +68,12 @@ export class RandomText {
     this.#blocksUntilDraw -= 1;
     const places = this.#ownPlaces;
     // A byte makes two digits; the number of places is even, since a block holds an even number of texts.
+    let at = takeRandom(places.length / 2);
     for (let i = 0; i < places.length; i += 2) {
-      const byte = randomByte();
-      text[places[i]!] = HEX_DIGITS[byte >> 4]!;
-      text[places[i + 1]!] = HEX_DIGITS[byte & 15]!;
+      const byte = random[at]!;
+      at += 1;
+      text[places[i]!] = HIGH_DIGITS[byte]!;
+      text[places[i + 1]!] = LOW_DIGITS[byte]!;
     }
     this.#block = text.toString('latin1');
     this.#offset = 0;
