@@ -5,7 +5,7 @@ import { heldAnswer, sendHeld, type ResponseCachePolicy } from '@dunlin/cache/no
 import type { CacheSpan, RequestRecord } from '@dunlin/monitoring';
 import type { RequestTracker } from '@dunlin/monitoring/node-http';
 import type { FastifyInstance } from 'fastify';
-import type { AccessTokenCheck } from '../accounts/access-tokens.js';
+import type { AccessClaims, AccessTokenCheck } from '../accounts/access-tokens.js';
 import type { PrincipalState, Role } from '../accounts/user.js';
 import { responsePolicies, type LaneRequest } from '../caching/response-policies.js';
 import { principalKey } from '../caching/wallet-cache.js';
@@ -36,6 +36,13 @@ interface LaneRoute {
   readonly cacheCalls: CacheSpan[];
 }
 
+/** The keys of what a bearer asked for last: made once, their hashes too, where the same is asked again and again. */
+interface LaneKeys {
+  readonly principal: string;
+  readonly url: string;
+  readonly answer: string | undefined;
+}
+
 /** All that an answer needs, found without a side effect. */
 interface Ready {
   readonly userId: string;
@@ -53,6 +60,8 @@ interface Ready {
  */
 export class FastLane {
   private readonly routes: ReadonlyMap<string, LaneRoute>;
+  /** By what a token says: it is one object for as long as the token is remembered. */
+  private readonly keys = new WeakMap<AccessClaims, LaneKeys>();
   private isClosing = false;
 
   constructor(private readonly options: FastLaneOptions) {
@@ -102,13 +111,22 @@ export class FastLane {
     if (asked === undefined || !asked.authorization.startsWith('Bearer ')) return undefined;
     const check = accessTokens.check(asked.authorization.slice(7));
     if (check.kind !== 'ok') return undefined;
-    const { userId } = check.claims;
-    const principal = cacheService.peekMemory(principalKey(userId));
+    const keys = this.keysOf(check.claims, route, request);
+    const principal = cacheService.peekMemory(keys.principal);
     const state = principal?.value as PrincipalState | null | undefined;
     if (!principal || !state?.isActive || !route.roles.includes(state.role)) return undefined;
-    const key = route.policy.keyOf(new LaneRead(request, userId));
-    const held = key === undefined ? undefined : heldAnswer(cacheService, key);
-    return held && { userId, asked, principal, held };
+    const held = keys.answer === undefined ? undefined : heldAnswer(cacheService, keys.answer);
+    return held && { userId: check.claims.userId, asked, principal, held };
+  }
+
+  private keysOf(claims: AccessClaims, route: LaneRoute, request: IncomingMessage): LaneKeys {
+    const { url = '' } = request;
+    const known = this.keys.get(claims);
+    if (known?.url === url) return known;
+    const answer = route.policy.keyOf(new LaneRead(request, claims.userId));
+    const keys = { principal: known?.principal ?? principalKey(claims.userId), url, answer };
+    if (url.length <= longestKeptUrl) this.keys.set(claims, keys);
+    return keys;
   }
 
   /** False when the limit is reached, which is not counted: the routes will find it so, too. */
@@ -134,6 +152,8 @@ export class FastLane {
   }
 }
 
+/** Of a longer one the key is made each time: who asks may choose it. */
+const longestKeptUrl = 256;
 const constantFields: readonly string[] = Object.entries(securityHeaders).flat();
 
 function laneRoute(path: string, policy: ResponseCachePolicy<LaneRequest>, roles: readonly Role[]): LaneRoute {

@@ -4,6 +4,10 @@ import { cacheStatus } from './cache-status.js';
 /** A whole answer as it is kept: what the handler said, in the bytes that go to the socket. */
 export class CachedAnswer {
   readonly contentLength: string;
+  /** `headers` as one list, as `writeHead` takes it. */
+  readonly fields: readonly string[];
+  /** The same with the body's length, which goes before all but the type. */
+  readonly fieldsWithLength: readonly string[];
   private wordedTtl = NaN;
   private wordedStatus = '';
 
@@ -14,6 +18,9 @@ export class CachedAnswer {
     readonly body: Buffer,
   ) {
     this.contentLength = String(body.length);
+    this.fields = headers.flat();
+    const [first = [], ...others] = headers;
+    this.fieldsWithLength = [...first, 'content-length', this.contentLength, ...others.flat()];
   }
 
   /** `Cache-Status` of a hit; worded anew when the second changes and not for every request. */

@@ -81,7 +81,8 @@ async function leadOrWait<Request extends PolicyRequest>(
     allowStale: 'while-loading',
     // A failure is the answer to one request and never to another; only an old answer may stand in for it.
     shareErrors: false,
-    signal: AbortSignal.timeout(longestWaitMs),
+    // One that loads in any case waits for nobody.
+    ...(wanted.skipCache ? {} : { signal: AbortSignal.timeout(longestWaitMs) }),
     ...(tags ? { tags } : {}),
   });
   const first = await fill.leadsOr(lookup);

@@ -30,20 +30,28 @@ export function heldAnswer(cache: CacheService, key: string): HeldAnswer | undef
 }
 
 /**
- * Sends a held answer: `fields`, one name and value after the other, then the answer's own with `Cache-Status` and `Age`. `fields` is
- * appended to. A matching `If-None-Match` gets 304.
+ * Sends a held answer: its own fields with `Cache-Status` and `Age`, then `fields`, one name and value after the other. A matching
+ * `If-None-Match` gets 304.
  */
-export function sendHeld(held: HeldAnswer, wanted: AnswerWanted, response: ServerResponse, fields: string[]): void {
+export function sendHeld(
+  held: HeldAnswer,
+  wanted: AnswerWanted,
+  response: ServerResponse,
+  fields: readonly string[],
+): void {
   const { hit, answer } = held;
-  fields.push('cache-status', answer.statusOfHit(hit.ttlSeconds), 'age', String(Math.floor(hit.ageSeconds)));
-  for (const [name, value] of answer.headers) fields.push(name, value);
-  if (wanted.ifNoneMatch !== undefined && matchesEntity(wanted.ifNoneMatch, answer.etag)) {
-    response.writeHead(304, fields);
+  const spared = wanted.ifNoneMatch !== undefined && matchesEntity(wanted.ifNoneMatch, answer.etag);
+  const status = answer.statusOfHit(hit.ttlSeconds);
+  const age = String(Math.floor(hit.ageSeconds));
+  // Type and length first: who watches `writeHead` looks for those two.
+  const own = spared ? answer.fields : answer.fieldsWithLength;
+  const all = [...own, 'cache-status', status, 'age', age, ...fields];
+  if (spared) {
+    response.writeHead(304, all);
     response.end();
     return;
   }
-  fields.push('content-length', answer.contentLength);
-  response.writeHead(200, fields);
+  response.writeHead(200, all);
   if (wanted.headOnly) response.end();
   else endWith(response, answer.body);
 }
