@@ -1,4 +1,4 @@
-import { DEFAULT_POOL_SIZE } from '../config/config.js';
+import { DEFAULT_POOL_SIZE, type Config } from '../config/config.js';
 
 /** What the room is read from; a `pg.Client` will do. */
 interface RoomSource {
@@ -30,6 +30,8 @@ export async function readConnectionRoom(database: RoomSource): Promise<Connecti
   return rows[0] as ConnectionRoom;
 }
 
+type PoolConfig = { readonly pool: Pick<Config['pool'], 'size'> } & Pick<Config, 'database'>;
+
 /** The pool that each of several instances may have, and what whoever starts them should know. */
 export interface PoolPlan {
   readonly poolSize: number;
@@ -38,9 +40,15 @@ export interface PoolPlan {
 
 /**
  * Fits the pools of `instances` processes into the room. The default size is lowered until all fit, to two at the least; one that somebody
- * chose stays, since there may be a pooler in between that knows better, and is only remarked upon. A renewal runs one more instance for a while.
+ * chose stays, and is only remarked upon. A renewal runs one more instance for a while.
  */
-export function planPool(size: number, instances: number, { most, taken }: ConnectionRoom): PoolPlan {
+export function planPool(
+  { pool: { size }, database }: PoolConfig,
+  instances: number,
+  { most, taken }: ConnectionRoom,
+): PoolPlan {
+  // A pooler has connections of its own, and hands them on to whoever needs one.
+  if (database.kind === 'server' && database.directConnectionString !== undefined) return { poolSize: size };
   const atOnce = instances === 1 ? 1 : instances + 1;
   const free = most - taken;
   const needed = atOnce * (size + BESIDE_THE_POOL);

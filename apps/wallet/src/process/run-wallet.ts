@@ -6,6 +6,7 @@ import { openDatabase } from './open-database.js';
 import type { LoadApp } from './runnable-app.js';
 import { Shutdown } from './shutdown.js';
 import { endOnSignals, renewOnSignal, STOP_BOUND_MS } from './signals.js';
+import type { Surroundings } from './surroundings.js';
 
 /**
  * Runs the wallet until a signal ends it: in this process or, with `WORKERS`, in processes that this one looks after. Answers when it is
@@ -38,14 +39,6 @@ export async function runWallet(
   }
 }
 
-/** What a running process is surrounded by. */
-export interface Surroundings {
-  readonly shutdown: Shutdown;
-  readonly say: (line: string) => void;
-  /** The database is gone for good. */
-  readonly onLost: (error: Error) => void;
-}
-
 async function runHere(loadApp: LoadApp, config: Config, { shutdown, say, onLost }: Surroundings): Promise<void> {
   renewOnSignal(() => say('SIGUSR2: there are no workers to renew, since WORKERS is not set; nothing is done.'));
   // The code is read while the database comes up. Should that fail, nobody asks any more whether this did.
@@ -54,7 +47,7 @@ async function runHere(loadApp: LoadApp, config: Config, { shutdown, say, onLost
   const database = await openDatabase(config, onLost);
   shutdown.add('the embedded database', () => database.close());
   if (shutdown.hasBegun) return database.close();
-  const { remark } = planPool(config.pool.size, 1, database.room);
+  const { remark } = planPool(config, 1, database.room);
   if (remark !== undefined) say(remark);
   const buildApp = await loading;
   const app = await buildApp({ config, databaseUrl: database.url });

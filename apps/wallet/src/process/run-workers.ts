@@ -4,8 +4,8 @@ import type { Config } from '../config/config.js';
 import { planPool } from './connection-room.js';
 import { MetricsExchange } from './metrics-exchange.js';
 import { openDatabase } from './open-database.js';
-import type { Surroundings } from './run-wallet.js';
 import { renewOnSignal } from './signals.js';
+import type { Surroundings } from './surroundings.js';
 import { WorkerFleet } from './worker-fleet.js';
 import { chooseWorkerProgram, forkWorker } from './worker-handle.js';
 
@@ -22,7 +22,7 @@ export async function runWorkers(
   const database = await openDatabase(config, onLost);
   shutdown.add('the embedded database', () => database.close());
   if (shutdown.hasBegun) return database.close();
-  const { poolSize, remark } = planPool(config.pool.size, size, database.room);
+  const { poolSize, remark } = planPool(config, size, database.room);
   if (remark !== undefined) say(remark);
   chooseWorkerProgram(fileURLToPath(new URL('../main.js', import.meta.url)));
   const fleet = new WorkerFleet({

@@ -1,6 +1,7 @@
 import { createTestDatabase, type TestDatabase } from '@dunlin/testkit';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { loadConfig, type Config } from '../../src/config/config.js';
 import { planPool, readConnectionRoom } from '../../src/process/connection-room.js';
 
 describe('the room for connections', () => {
@@ -40,17 +41,20 @@ describe('the room for connections', () => {
   });
 });
 
+const sized = (size: number, variables: Record<string, string> = {}): Config =>
+  loadConfig({ DB_POOL_SIZE: String(size), DATABASE_URL: 'postgres://db/wallet', ...variables }, '/data');
+
 describe('the pool of each instance', () => {
   const room = { most: 97, taken: 3 };
 
   test('is as configured where all fit, with one more for the time of a renewal', () => {
-    expect(planPool(10, 5, { most: 84, taken: 0 })).toEqual({ poolSize: 10 });
-    expect(planPool(10, 5, { most: 83, taken: 0 }).poolSize).toBe(9);
-    expect(planPool(10, 1, { most: 14, taken: 0 })).toEqual({ poolSize: 10 });
+    expect(planPool(sized(10), 5, { most: 84, taken: 0 })).toEqual({ poolSize: 10 });
+    expect(planPool(sized(10), 5, { most: 83, taken: 0 }).poolSize).toBe(9);
+    expect(planPool(sized(10), 1, { most: 14, taken: 0 })).toEqual({ poolSize: 10 });
   });
 
   test('is lowered until all fit, and a line says so', () => {
-    const { poolSize, remark } = planPool(10, 8, room);
+    const { poolSize, remark } = planPool(sized(10), 8, room);
     expect(poolSize).toBe(6);
     expect(9 * (poolSize + 4)).toBeLessThanOrEqual(room.most - room.taken);
     expect(remark).toContain('94 connections left');
@@ -58,17 +62,22 @@ describe('the pool of each instance', () => {
   });
 
   test('is never less than two, however many there are', () => {
-    expect(planPool(10, 64, room).poolSize).toBe(2);
+    expect(planPool(sized(10), 64, room).poolSize).toBe(2);
   });
 
   test('stays as somebody chose it, with a warning', () => {
-    const { poolSize, remark } = planPool(40, 4, room);
+    const { poolSize, remark } = planPool(sized(40), 4, room);
     expect(poolSize).toBe(40);
     expect(remark).toContain('with DB_POOL_SIZE at 40. Set DB_POOL_SIZE to 14 or less, or raise max_connections.');
   });
 
+  test('behind a pooler is as configured: the connections are the pooler’s', () => {
+    const behind = sized(10, { DATABASE_DIRECT_URL: 'postgres://primary/wallet' });
+    expect(planPool(behind, 8, room)).toEqual({ poolSize: 10 });
+  });
+
   test('of an instance alone is warned about as well', () => {
-    expect(planPool(10, 1, { most: 20, taken: 15 })).toMatchObject({ poolSize: 10 });
-    expect(planPool(10, 1, { most: 20, taken: 15 }).remark).toContain('has 5 connections left');
+    expect(planPool(sized(10), 1, { most: 20, taken: 15 })).toMatchObject({ poolSize: 10 });
+    expect(planPool(sized(10), 1, { most: 20, taken: 15 }).remark).toContain('has 5 connections left');
   });
 });
