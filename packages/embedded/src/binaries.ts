@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
@@ -43,6 +44,25 @@ export function findBinaries(): Binaries {
     postgres: join(root, 'bin', 'postgres'),
     majorVersion: majorVersionOf(packageFolder),
   };
+}
+
+/**
+ * The PostgreSQL in a folder that has `bin`, `lib` and `share`: an older one, from npm or from a distribution.
+ * Throws `EmbeddedError` (`unsupported_platform`) when there is none.
+ */
+export function binariesAt(root: string): Binaries {
+  // Of a package from npm whose install script was not allowed.
+  if (existsSync(join(root, 'pg-symlinks.json'))) restoreSymlinks(dirname(root));
+  const postgres = join(root, 'bin', 'postgres');
+  const asked = spawnSync(postgres, ['--version'], { encoding: 'utf8', timeout: 10_000 });
+  const majorVersion = Number.parseInt(/\(PostgreSQL\) (\d+)/.exec(asked.stdout ?? '')?.[1] ?? '', 10);
+  if (!Number.isInteger(majorVersion)) {
+    throw new EmbeddedError(
+      'unsupported_platform',
+      `${root} holds no PostgreSQL that runs here (${asked.error?.message ?? (asked.stderr.trim() || `code ${asked.status}`)}).`,
+    );
+  }
+  return { root, initdb: join(root, 'bin', 'initdb'), postgres, majorVersion };
 }
 
 function packageFolderOf(name: string): string {

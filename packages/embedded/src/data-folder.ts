@@ -36,11 +36,15 @@ export function dataFolderAt(path: string): DataFolder {
   };
 }
 
+/** Where an upgrade builds the cluster of the newer version. */
+export const upgradedCluster = ({ cluster }: DataFolder): string => `${cluster}.upgraded`;
+
 /**
  * Makes the folder if need be and refuses one that cannot be used, in words for whoever starts the program: not
  * writable, somebody else's, of another PostgreSQL, or holding something that is no database.
  */
-export function prepareDataFolder({ path, cluster, credentials }: DataFolder, binaries: Binaries): void {
+export function prepareDataFolder(folder: DataFolder, binaries: Binaries): void {
+  const { path, cluster, credentials } = folder;
   const isRoot = process.getuid?.() === 0;
   try {
     // As root the server runs as another user, who must be able to pass through; the files in it stay closed to him.
@@ -54,7 +58,14 @@ export function prepareDataFolder({ path, cluster, credentials }: DataFolder, bi
   } catch (error) {
     throw notWritable(path, path, error);
   }
-  if (!existsSync(cluster)) return;
+  if (!existsSync(cluster)) {
+    if (!existsSync(upgradedCluster(folder))) return;
+    // A new, empty database in its place would look like a loss of everything.
+    throw new EmbeddedError(
+      'other_major_version',
+      `An upgrade of ${cluster} was cut off at its very last step. Run \`dunlin upgrade\` once more to finish it.`,
+    );
+  }
   refuseForeignOwner(cluster);
   const version = clusterVersion(cluster);
   if (version === undefined) {
@@ -69,7 +80,7 @@ export function prepareDataFolder({ path, cluster, credentials }: DataFolder, bi
     throw new EmbeddedError(
       'other_major_version',
       `${cluster} was made by PostgreSQL ${version}, and this is PostgreSQL ${binaries.majorVersion}, which cannot read it. ` +
-        'Carry the data over with pg_dump from the old version (or pg_upgrade), or name another folder in DATA_DIR.',
+        'Nothing was changed. `dunlin upgrade` carries the data over (docs/operations.md); or name another folder in DATA_DIR.',
     );
   }
   if (!existsSync(credentials)) {

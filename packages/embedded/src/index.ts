@@ -1,6 +1,6 @@
 export { openEmbeddedServer, type EmbeddedServer, type EmbeddedServerOptions } from './embedded-server.js';
 export { EmbeddedError, type EmbeddedErrorCode } from './errors.js';
-export { findBinaries, type Binaries } from './binaries.js';
+export { binariesAt, findBinaries, type Binaries } from './binaries.js';
 export { chooseDescent, type Descent } from './unprivileged.js';
 export {
   generateCredentials,
@@ -26,4 +26,5 @@ export { takeBackup, type BackupOptions, type BackupSession } from './backup/tak
 export { verifyBackup } from './backup/verify-backup.js';
 export { restoreBackup, type RestoreOptions, type RestoredDatabase } from './backup/restore-backup.js';
 export { backupFolderAt, readDescription, type BackupDescription, type BackupFolder } from './backup/description.js';
-export type { WalArchive } from './backup/wal-archive.js';
+export { archiveOf, type WalArchive } from './backup/wal-archive.js';
+export { beginUpgrade, type Upgrade, type UpgradeOptions, type UpgradeServer, type UpgradeStart } from './upgrade.js';

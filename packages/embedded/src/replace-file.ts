@@ -19,7 +19,12 @@ export function replaceFile(path: string, content: string): void {
     closeSync(file);
   }
   renameSync(draft, path);
-  const folder = openSync(dirname(path), 'r');
+  flushFolder(dirname(path));
+}
+
+/** Makes names that were given or taken in this folder outlast a power cut. */
+export function flushFolder(path: string): void {
+  const folder = openSync(path, 'r');
   try {
     fsyncSync(folder);
   } finally {

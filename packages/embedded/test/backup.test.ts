@@ -12,6 +12,8 @@ const VERIFY = '/usr/lib/postgresql/15/bin/pg_verifybackup';
 
 let scratch: string;
 let archive: string;
+/** Where in it the segments of `original` lie. */
+let segments: string;
 let original: EmbeddedServer;
 let copies = 0;
 const open: EmbeddedServer[] = [];
@@ -25,6 +27,8 @@ beforeAll(async () => {
     dataFolder: join(scratch, 'original'),
     walArchive: { folder: archive, timeoutSeconds: 60 },
   });
+  const [system] = await query(original.superuserUrl, 'select system_identifier::text as id from pg_control_system()');
+  segments = join(archive, String(system?.['id']));
   await query(original.url, 'create table payments (number int primary key, at timestamptz not null default now())');
 });
 afterEach(async () => {
@@ -73,7 +77,7 @@ async function archiveNow(): Promise<void> {
   // A segment in which nothing stands is not switched.
   await query(original.superuserUrl, "select pg_logical_emit_message(true, 'test', 'a word')");
   const [row] = await query(original.superuserUrl, 'select pg_walfile_name(pg_switch_wal()) as name');
-  await until('the segment is archived', () => existsSync(join(archive, `${String(row?.['name'])}.gz`)));
+  await until('the segment is archived', () => existsSync(join(segments, `${String(row?.['name'])}.gz`)));
 }
 
 describe('a backup', () => {
@@ -190,6 +194,8 @@ describe('a restore', () => {
     await expect(to('2199-01-01T00:00:00Z')).rejects.toThrow('The archive ends before 2199-01-01');
     const withoutArchive = restoreBackup({ backup, dataFolder, toTime: new Date() });
     await expect(withoutArchive).rejects.toThrow('from an archive only');
+    const ofAnother = restoreBackup({ backup, dataFolder, walArchive: join(scratch, 'original') });
+    await expect(ofAnother).rejects.toThrow('There is no archive of this database');
     expect(readdirSync(dataFolder).filter((name) => name.startsWith('postgres'))).toEqual([]);
   });
 
@@ -232,10 +238,10 @@ describe('the archive', () => {
   it('takes a segment twice if it is the same one, and never replaces one by another', async () => {
     await archiveNow();
     const [command] = await query(original.superuserUrl, 'show archive_command');
-    const name = readdirSync(archive).find((file) => /^[0-9A-F]{24}\.gz$/.test(file)) ?? '';
-    const kept = readFileSync(join(archive, name));
+    const name = readdirSync(segments).find((file) => /^[0-9A-F]{24}\.gz$/.test(file)) ?? '';
+    const kept = readFileSync(join(segments, name));
     const segment = join(scratch, 'segment');
-    writeFileSync(segment, spawnSync('gzip', ['-dc', join(archive, name)], { maxBuffer: 2 ** 26 }).stdout);
+    writeFileSync(segment, spawnSync('gzip', ['-dc', join(segments, name)], { maxBuffer: 2 ** 26 }).stdout);
     const archiveIt = (): number | null => {
       const line = String(command?.['archive_command']).replace('%p', segment).replace('%f', name.slice(0, 24));
       return spawnSync('/bin/sh', ['-c', line.replaceAll('%%', '%')]).status;
@@ -243,7 +249,7 @@ describe('the archive', () => {
     expect(archiveIt()).toBe(0);
     flip(segment);
     expect(archiveIt()).not.toBe(0);
-    expect(readFileSync(join(archive, name)).equals(kept)).toBe(true);
+    expect(readFileSync(join(segments, name)).equals(kept)).toBe(true);
   });
 });
 

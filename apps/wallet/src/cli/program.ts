@@ -9,6 +9,7 @@ import { migrateDown, migrateStatus, migrateUp } from './commands/migrate.js';
 import { reconcileLedger } from './commands/reconcile.js';
 import { restore, type RestoreCommandOptions } from './commands/restore.js';
 import { seedDatabase } from './commands/seed.js';
+import { upgrade } from './commands/upgrade.js';
 import type { ExitCode } from './exit-codes.js';
 import { terminal, type Terminal } from './terminal.js';
 import { inWorkPlace, type WorkPlace } from './work-place.js';
@@ -72,6 +73,12 @@ export function createProgram(
   addBackup(program, add, run, async (words, options) => {
     ended(await restore(variables, signal, words, terminal({ json: options.json === true })));
   });
+  add(program, 'upgrade', "Carries the embedded database over to this version's PostgreSQL; the old one is kept.")
+    .requiredOption('--from <folder>', 'of the older PostgreSQL, with bin, lib and share in it')
+    .action(async (options: { from: string; json?: true }) => {
+      const say = terminal({ json: options.json === true });
+      ended(await upgrade(variables, signal, { oldInstallation: options.from }, say));
+    });
   add(program, 'reconcile', 'Recomputes every balance and says what does not add up. Changes nothing.').action(
     run(reconcileLedger),
   );

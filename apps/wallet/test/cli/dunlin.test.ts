@@ -18,7 +18,7 @@ const commands = [
   'reconcile',
   'keys list',
 ];
-const withArguments = ['keys rotate', 'keys revoke', 'backup', 'restore'];
+const withArguments = ['keys rotate', 'keys revoke', 'backup', 'restore', 'upgrade'];
 const small = ['seed', '--users', '50', '--transactions', '500', '--tokens', '50'];
 
 let server: DurableServer;

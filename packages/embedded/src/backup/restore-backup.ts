@@ -1,10 +1,7 @@
 import {
   chownSync,
-  closeSync,
   existsSync,
-  fsyncSync,
   mkdirSync,
-  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -28,13 +25,13 @@ import { dataFolderAt, type DataFolder } from '../data-folder.js';
 import { EmbeddedError } from '../errors.js';
 import { startPostmaster, stopPostmaster } from '../postmaster.js';
 import { tryProcessLock } from '../process-lock.js';
-import { replaceFile } from '../replace-file.js';
+import { flushFolder, replaceFile } from '../replace-file.js';
 import { DURABLE_SETTINGS, type ServerSettings } from '../settings.js';
 import { chooseDescent, fileOwner, type Descent } from '../unprivileged.js';
 import { copyFile } from './copy-file.js';
 import { backupFolderAt, type BackupDescription } from './description.js';
 import { verifyBackup } from './verify-backup.js';
-import { restoreCommand } from './wal-archive.js';
+import { archiveOf, restoreCommand } from './wal-archive.js';
 
 /** What `restoreBackup` takes. */
 export interface RestoreOptions {
@@ -106,7 +103,8 @@ async function restoreInto(
   await copyCluster(backupFolderAt(resolve(options.backup)).cluster, building, options.signal);
   const descent = chooseDescent(binaries, building);
   options.onStep?.('recover');
-  const recovered = await recover(building, folder, binaries, descent, options);
+  const { systemIdentifier } = description;
+  const recovered = await recover(building, binaries, descent, { ...options, systemIdentifier });
   const credentials = generateCredentials(DATABASE);
   await setPasswords(binaries, descent, building, credentials);
   replaceFile(folder.credentials, `${JSON.stringify(credentials, null, 2)}\n`);
@@ -137,8 +135,11 @@ function refuseImpossible(
         'Restore it with the version of Dunlin that made it, then run `dunlin upgrade` with this one.',
     );
   }
-  if (walArchive !== undefined && !existsSync(walArchive)) {
-    throw new EmbeddedError('archive_unusable', `There is no archive ${walArchive}.`);
+  if (walArchive !== undefined && !existsSync(archiveOf(walArchive, description.systemIdentifier))) {
+    throw new EmbeddedError(
+      'archive_unusable',
+      `There is no archive of this database in ${walArchive} (${description.systemIdentifier} is missing).`,
+    );
   }
   if (toTime === undefined) return;
   if (walArchive === undefined) {
@@ -168,10 +169,9 @@ async function copyCluster(from: string, to: string, signal: AbortSignal | undef
 /** Lets the server replay the log, until it accepts connections, which nobody makes; then stops it. */
 async function recover(
   building: string,
-  folder: DataFolder,
   binaries: Binaries,
   descent: Descent,
-  { walArchive, toTime, signal }: RestoreOptions,
+  { walArchive, toTime, signal, systemIdentifier }: RestoreOptions & { systemIdentifier: string },
 ): Promise<{ lastCommitAt: string | undefined; timeline: number }> {
   // By this file the server knows that it follows an archive; the history that begins then gets a new timeline.
   writeFileSync(join(building, 'recovery.signal'), '', { mode: 0o600 });
@@ -183,7 +183,9 @@ async function recover(
     archive_mode: 'off',
     // Else it lets readers in, and counts as ready, before it has come to the end.
     hot_standby: 'off',
-    restore_command: restoreCommand(walArchive === undefined ? undefined : resolve(walArchive)),
+    restore_command: restoreCommand(
+      walArchive === undefined ? undefined : archiveOf(resolve(walArchive), systemIdentifier),
+    ),
     recovery_target_action: 'promote',
     ...(toTime === undefined
       ? {}
@@ -232,13 +234,4 @@ async function setPasswords(
 ): Promise<void> {
   const statements = [superuser, owner].map(({ user, password }) => `ALTER ROLE ${user} PASSWORD '${password}'`);
   await runSingleUser({ binaries, descent, folder, sync: true, database: 'template1', statements });
-}
-
-function flushFolder(path: string): void {
-  const handle = openSync(path, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }

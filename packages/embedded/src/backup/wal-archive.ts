@@ -27,6 +27,25 @@ const ARCHIVE = [
   'sync "$2"',
 ].join('; ');
 
+/**
+ * Where in an archive the segments of one cluster lie. Each has its own folder, by its identifier: the names of segments begin anew with every
+ * cluster, and after an upgrade, or in a new data folder, they would meet those of another.
+ */
+export const archiveOf = (archiveFolder: string, systemIdentifier: string): string =>
+  join(archiveFolder, systemIdentifier);
+
+/** The first eight bytes of a cluster's control file. */
+function systemIdentifierOf(clusterFolder: string): string {
+  return readFileSync(join(clusterFolder, 'global', 'pg_control'))
+    .readBigUInt64LE(0)
+    .toString();
+}
+
+/** The archive of this very cluster. */
+export function archiveForCluster(archive: WalArchive, clusterFolder: string): WalArchive {
+  return { ...archive, folder: archiveOf(archive.folder, systemIdentifierOf(clusterFolder)) };
+}
+
 /** The server's settings for this archive; without one it archives nothing. */
 export function archiveSettings(archive: WalArchive | undefined): ServerSettings {
   if (archive === undefined) return { archive_mode: 'off' };
@@ -72,8 +91,10 @@ export async function prepareArchive({ folder }: WalArchive, descent: Descent): 
   const owner = fileOwner(descent);
   try {
     if (!existsSync(folder)) {
-      mkdirSync(folder, { recursive: true, mode: 0o700 });
-      if (owner !== undefined) chownSync(folder, owner.uid, owner.gid);
+      // The server's user owns what is made here, and passes through what is above it.
+      const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
+      if (owner !== undefined)
+        for (const made of new Set([folder, first ?? folder])) chownSync(made, owner.uid, owner.gid);
     }
   } catch (cause) {
     throw new EmbeddedError('archive_unusable', `The archive ${folder} cannot be made (${codeOf(cause)}).`, cause);
@@ -95,7 +116,9 @@ export async function prepareArchive({ folder }: WalArchive, descent: Descent): 
 /** Whether the server of this cluster, which runs, was started with this archive. */
 export function archivesInto(clusterFolder: string, archive: WalArchive): boolean {
   const words = readFileSync(join(clusterFolder, 'postmaster.opts'), 'utf8');
-  return words.includes(`archive_command=${archiveSettings(archive)['archive_command'] ?? ''}`);
+  return words.includes(
+    `archive_command=${archiveSettings(archiveForCluster(archive, clusterFolder))['archive_command'] ?? ''}`,
+  );
 }
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

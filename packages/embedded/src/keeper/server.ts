@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, realpathSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { archiveSettings, prepareArchive, readWalArchive } from '../backup/wal-archive.js';
+import { archiveForCluster, archiveSettings, prepareArchive, readWalArchive } from '../backup/wal-archive.js';
 import { findBinaries } from '../binaries.js';
 import { clusterVersion, giveCluster, initialiseCluster } from '../cluster.js';
 import { loadOrCreateCredentials, prepareDataFolder, type DataFolder } from '../data-folder.js';
@@ -39,7 +39,8 @@ export async function bringUpServer(folder: DataFolder): Promise<Postmaster> {
   await endStrays(folder.cluster);
   disownPidFile(folder.cluster);
   giveCluster(folder.cluster, descent);
-  const archive = readWalArchive(folder);
+  const wanted = readWalArchive(folder);
+  const archive = wanted === undefined ? undefined : archiveForCluster(wanted, folder.cluster);
   if (archive !== undefined) await prepareArchive(archive, descent);
   const server = await startWhenFree(
     {

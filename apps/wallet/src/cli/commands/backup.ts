@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { takeBackup, type BackupDescription } from '@dunlin/embedded';
+import { archiveOf, takeBackup, type BackupDescription } from '@dunlin/embedded';
 import pg from 'pg';
 import { findMasterKey, masterKeyFile } from '../../keys/open-master-key.js';
 import { exitCodes, type ExitCode } from '../exit-codes.js';
@@ -86,11 +86,13 @@ async function archiveState(session: pg.Client): Promise<ArchiveState> {
 async function prune(
   place: WorkPlace,
   archive: ArchiveState,
-  { startLsn, timeline, wal }: BackupDescription,
+  { startLsn, timeline, wal, systemIdentifier }: BackupDescription,
 ): Promise<number> {
   const { database } = place.config;
   const folder =
-    database.kind === 'embedded' && typeof database.walArchive === 'object' ? database.walArchive.folder : undefined;
+    database.kind === 'embedded' && typeof database.walArchive === 'object'
+      ? archiveOf(database.walArchive.folder, systemIdentifier)
+      : undefined;
   if (folder === undefined || archive.mode === 'off' || !existsSync(folder)) {
     throw new UsageError(
       '--prune-archive needs WAL_ARCHIVE_DIR, and a server that archives there. The backup itself is complete.',
