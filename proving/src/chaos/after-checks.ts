@@ -1,16 +1,14 @@
-import { randomUUID } from 'node:crypto';
-import type { HttpClient } from '@dunlin/wallet/demo/http-client';
 import type { Verdict } from '@dunlin/wallet/demo/verdict';
 import { checkAccounts } from '../play/check-accounts.js';
-import { attempt, type Move, type Told } from '../play/move.js';
+import type { Move, Told } from '../play/move.js';
 import { settle } from '../play/settle.js';
+import { clientOf, settleWithinMs } from './at-instances.js';
 import { checkBadRequests } from './bad-requests.js';
 import { checkLedger } from './database-checks.js';
 import { checkRaces } from './races.js';
 import type { Play, Round } from './round.js';
 import { checkSecrets } from './secrets.js';
 
-const settleWithinMs = 60_000;
 const hands = 12;
 /** So many acknowledged writes are asked again after each fault; the newest, which the fault met. */
 const mostAskedAgain = 250;
@@ -71,40 +69,6 @@ export function enter(play: Play, move: Move, told: Told, verdict: Verdict): voi
   if (told.status >= 300) return;
   play.books.acknowledge(move, told);
   play.hand.learn(move, told);
-}
-
-/** The instances in turn. */
-export function clientOf({ world }: Play, number: number): HttpClient {
-  return (world.instances[number % world.instances.length] as (typeof world.instances)[number]).client;
-}
-
-/** A move of the checks themselves, with a key of its own. */
-export function moveOf(play: Play, move: Pick<Move, 'kind' | 'path' | 'body' | 'by'> & Partial<Move>): Move {
-  return { route: `POST ${move.path}`, key: `${play.mark}-${randomUUID()}`, ...move };
-}
-
-/** Sends a move until it has a word, and enters it; undefined when it was refused or got none. */
-export async function carry(play: Play, move: Move, verdict: Verdict): Promise<Told | undefined> {
-  const told = await settle(() => clientOf(play, 0), move, settleWithinMs);
-  verdict.expect(
-    told !== undefined && told.status < 300,
-    0,
-    () => `${move.route} of a check came to ${told?.text ?? 'nothing'}`,
-  );
-  if (told === undefined || told.status >= 300) return undefined;
-  play.books.acknowledge(move, told);
-  return told;
-}
-
-/** Tries each once at the same moment, on one instance after another; whatever got no word is settled afterwards. */
-export function atOnce(play: Play, moves: readonly Move[]): Promise<(Told | undefined)[]> {
-  return Promise.all(
-    moves.map(async (move, number) => {
-      const client = clientOf(play, number);
-      const outcome = await attempt(client, move);
-      return outcome.kind === 'unknown' ? settle(() => client, move, settleWithinMs) : outcome.told;
-    }),
-  );
 }
 
 async function byHands<Item>(

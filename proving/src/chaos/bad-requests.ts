@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Answer, Call } from '@dunlin/wallet/demo/http-client';
 import type { Verdict } from '@dunlin/wallet/demo/verdict';
 import type { Person } from '../play/person.js';
-import { clientOf } from './after-checks.js';
+import { clientOf } from './at-instances.js';
 import type { Play } from './round.js';
 
 interface BadRequest {

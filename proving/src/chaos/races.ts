@@ -1,7 +1,7 @@
 import type { Verdict } from '@dunlin/wallet/demo/verdict';
 import { codeOf, type Move } from '../play/move.js';
 import type { Person } from '../play/person.js';
-import { atOnce, carry, clientOf, moveOf } from './after-checks.js';
+import { atOnce, carry, clientOf, moveOf } from './at-instances.js';
 import type { Play } from './round.js';
 
 const presenters = 5;
