@@ -13,6 +13,7 @@ export function redisConnection(config: RedisConfig): RedisConnectionOptions | u
         sentinels: config.sentinels,
         name: config.masterName,
         database: config.database,
+        tls: config.tls,
         ...(config.sentinelPassword === undefined ? {} : { sentinelPassword: config.sentinelPassword }),
         ...login(config),
       };

@@ -18,7 +18,7 @@ export function makeClient(connection: RedisConnectionOptions, options: ClientOp
   const shared = commonOptions(options);
   if ('cluster' in connection) return makeCluster(connection, shared);
   if ('sentinels' in connection) {
-    const { sentinels, name, username, password, sentinelPassword, database } = connection;
+    const { sentinels, name, username, password, sentinelPassword, database, tls } = connection;
     return new Redis({
       ...shared,
       sentinels: [...sentinels],
@@ -26,6 +26,7 @@ export function makeClient(connection: RedisConnectionOptions, options: ClientOp
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
       ...(sentinelPassword === undefined ? {} : { sentinelPassword }),
+      ...(tls ? { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
       db: database ?? 0,
     });
   }

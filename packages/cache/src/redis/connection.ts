@@ -24,6 +24,8 @@ export type RedisConnectionOptions =
       readonly password?: string;
       readonly sentinelPassword?: string;
       readonly database?: number;
+      /** For the master and for the sentinels. */
+      readonly tls?: boolean;
     }
   | {
       readonly cluster: readonly { readonly host: string; readonly port: number }[];
