@@ -13,11 +13,13 @@ import { readDockerfile, stagesOf } from './dockerfile.mjs';
 
 const stages = stagesOf(readDockerfile(ROOT));
 const scratch = realpathSync(mkdtempSync(join(tmpdir(), 'dunlin-image-')));
-const image = join(scratch, 'image');
+/** An image's tree that was made before, named on the command line, is only looked into and tried out. */
+const madeBefore = process.argv[2];
+const image = madeBefore ?? join(scratch, 'image');
 let postgres;
 let wallet;
 try {
-  buildImage();
+  if (madeBefore === undefined) buildImage();
   lookInto();
   postgres = await startTestPostgres({ durable: true });
   await tryWallet();
@@ -41,7 +43,7 @@ function buildImage() {
   }
   const runs = stages.get('build').filter(({ word }) => word === 'RUN');
   for (const { rest } of runs) {
-    const command = rest.replaceAll('/image', image).replaceAll(`scripts${image}`, 'scripts/image');
+    const command = rest.replace(/(?<=\s)\/image(?=\s|$)/g, image);
     const outcome = spawnSync('/bin/sh', ['-c', command], { cwd: build, encoding: 'utf8', env: plainEnvironment() });
     if (outcome.status !== 0) throw new Error(`RUN ${rest}: ${(outcome.stdout + outcome.stderr).slice(-3000)}`);
     console.log(`ok      RUN ${rest}`);
@@ -106,7 +108,7 @@ async function tryWallet() {
       throw new Error(`the wallet does not become healthy: ${said}`);
     await delay(250);
   }
-  if (/an operator of the image|ab{1}(ab){10}/.test(said)) throw new Error('a secret is in the output');
+  if (/an operator of the image|(ab){16}/.test(said)) throw new Error('a secret is in the output');
   wallet.kill(final.find(({ word }) => word === 'STOPSIGNAL').rest);
   const how = await Promise.race([ended, delay(15_000, 'nothing')]);
   if (how !== 0) throw new Error(`the STOPSIGNAL ended it with ${how}: ${said}`);
