@@ -46,8 +46,10 @@ export function installRateLimits(
       ? undefined
       : createLimit('auth', Math.min(limits.max, limits.authMax), limits.windowSeconds, clock);
   app.addHook('preParsing', (request, reply, payload, done) => {
-    if (unlimited.has(request.routeOptions.url)) return done(null, payload);
-    const limit = request.routeOptions.config.limit === 'auth' ? auth : general;
+    // Fastify makes this object anew each time.
+    const { url, config } = request.routeOptions;
+    if (unlimited.has(url)) return done(null, payload);
+    const limit = config.limit === 'auth' ? auth : general;
     const refusal = limit === undefined ? undefined : count(limit, request, reply);
     done(refusal ?? null, payload);
   });

@@ -49,6 +49,9 @@ const keptFields = [
   'vary',
 ];
 
+/** All that an answer is made of besides its body: of a reply's other fields nothing need be read. */
+export const fieldsOfAnswers: readonly string[] = [...keptFields, 'etag'];
+
 const magic = 0x44314131;
 /** An answer is parsed once for the bytes that memory holds, not once a hit. */
 const parsed = new WeakMap<Buffer, CachedAnswer>();

@@ -1,6 +1,6 @@
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import type { CacheService } from '../cache-service.js';
-import { matchesEntity } from './answer.js';
+import { fieldsOfAnswers, matchesEntity } from './answer.js';
 import { beginExchange, type Exchange, type Fill } from './exchange.js';
 import { DirectWay } from './fastify-direct.js';
 import type { ResponseCachePolicy } from './policy.js';
@@ -141,7 +141,8 @@ async function finish(request: FastifyRequest, reply: FastifyReply, payload: unk
 
 function headersOf(reply: FastifyReply): Map<string, string> {
   const headers = new Map<string, string>();
-  for (const [name, value] of Object.entries(reply.getHeaders())) {
+  for (const name of fieldsOfAnswers) {
+    const value = reply.getHeader(name);
     if (value !== undefined) headers.set(name, Array.isArray(value) ? value.join(', ') : String(value));
   }
   return headers;
