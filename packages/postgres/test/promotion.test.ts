@@ -1,4 +1,4 @@
-import { startTestPostgres, startTestReplica, type TestPostgres } from '@dunlin/testkit';
+import { promoteTestReplica, startTestPostgres, startTestReplica, type TestPostgres } from '@dunlin/testkit';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Database, TimelineFence, type DatabaseOptions, type Logger } from '../src/index.js';
@@ -39,13 +39,6 @@ async function run(server: TestPostgres, text: string): Promise<unknown[]> {
   }
 }
 
-async function promote(server: TestPostgres): Promise<void> {
-  const client = new pg.Client({ connectionString: server.url });
-  await client.connect();
-  await client.query('SELECT pg_promote()');
-  await client.end();
-}
-
 /** Both addresses in one string, the given one first. */
 function bothFrom(first: TestPostgres): string {
   const second = first === primary ? standby : primary;
@@ -82,7 +75,7 @@ describe('several servers in one connection string', () => {
     });
     // A standby takes no writes, and says so in words that name both.
     await expect(db.query('SELECT 1')).rejects.toThrow(/is a standby/);
-    await promote(standby);
+    await promoteTestReplica(standby);
     await expect.poll(() => portOf(db).catch(() => 0), { timeout: 10_000 }).toBe(standby.port);
     await db.query('INSERT INTO kept VALUES (3)');
     await expect.poll(() => reconnected, { timeout: 10_000 }).toBe(1);
@@ -94,7 +87,7 @@ describe('several servers in one connection string', () => {
     const db = database();
     await portOf(db);
     await primary.kill9();
-    await promote(standby);
+    await promoteTestReplica(standby);
     await expect.poll(() => portOf(db).catch(() => 0), { timeout: 10_000 }).toBe(standby.port);
     await primary.restart();
     // It takes writes from whoever asks it: that is what must not be the wallet.
@@ -118,7 +111,7 @@ describe('a fence', () => {
     expect(await portOf(db)).toBe(primary.port);
     const heard: string[] = [];
     await db.listen('news', (payload) => heard.push(payload));
-    await promote(standby);
+    await promoteTestReplica(standby);
     expect(await portOf(other)).toBe(standby.port);
     expect(await portOf(db)).toBe(standby.port);
     expect(fence.timeline).toBe(2);
@@ -135,7 +128,7 @@ describe('a fence', () => {
   });
 
   it('refuses the one server that is named when it is on an older timeline, or is not the same cluster', async () => {
-    await promote(standby);
+    await promoteTestReplica(standby);
     const fence = new TimelineFence();
     // At once, before the checkpoint after which the control file tells of the new timeline too.
     expect(await portOf(database({ fence, connectionString: standby.ownerUrl }))).toBe(standby.port);

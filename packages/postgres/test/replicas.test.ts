@@ -1,4 +1,4 @@
-import { startTestPostgres, startTestReplica, type TestPostgres } from '@dunlin/testkit';
+import { promoteTestReplica, startTestPostgres, startTestReplica, type TestPostgres } from '@dunlin/testkit';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -235,9 +235,7 @@ describe('a replica after a promotion', () => {
   it('is not read from while it follows the former primary, however far it has replayed', async () => {
     const promoted = await startTestReplica(primary);
     try {
-      const client = await connected(promoted.url);
-      await client.query('SELECT pg_promote()');
-      await client.end();
+      await promoteTestReplica(promoted);
       // The former primary goes on by itself, and its log gets ahead of the new one's.
       await onPrimary.query('CREATE TABLE astray AS SELECT generate_series(1, 1000)');
       const db = database({ connectionString: promoted.ownerUrl });

@@ -1,5 +1,6 @@
 export { createTestDatabase, type TemplateDatabase, type TestDatabase } from './test-database.js';
 export { startTestPostgres, startTestReplica, type TestPostgres, type TestPostgresOptions } from './test-postgres.js';
+export { promoteTestReplica } from './promote.js';
 export { requireSynchronousStandby } from './synchronous-standby.js';
 export { hasRedisServer, startTestRedis, type TestRedis } from './test-redis.js';
 export {

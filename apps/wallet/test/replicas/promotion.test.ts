@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   makeScratchFolder,
+  promoteTestReplica,
   removeScratchFolder,
   requireSynchronousStandby,
   startTestPostgres,
@@ -130,7 +131,7 @@ it('loses nothing that it acknowledged when the standby takes over under load, a
   await expect.poll(acknowledged, { timeout: 30_000 }).toBeGreaterThan(100);
   await primary.kill9();
   const [before, looksBefore] = [acknowledged(), looks];
-  await asAdmin(standby, (client) => client.query('SELECT pg_promote()'));
+  await promoteTestReplica(standby);
   await expect.poll(acknowledged, { timeout: 30_000 }).toBeGreaterThan(before + 100);
   await expect.poll(() => looks, { timeout: 30_000 }).toBeGreaterThan(looksBefore + 5);
   stopping = true;
