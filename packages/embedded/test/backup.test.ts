@@ -77,10 +77,10 @@ async function archiveNow(): Promise<void> {
   // A segment in which nothing stands is not switched.
   await query(original.superuserUrl, "select pg_logical_emit_message(true, 'test', 'a word')");
   const [row] = await query(original.superuserUrl, 'select pg_walfile_name(pg_switch_wal()) as name');
-  await until('the segment is archived', () => existsSync(join(segments, `${String(row?.['name'])}.gz`)));
+  await until('the segment is archived', () => existsSync(join(segments, `${String(row?.['name'])}.gz`)), 60_000);
 }
 
-describe('a backup', () => {
+describe('a backup', { timeout: 180_000 }, () => {
   it('holds, taken under load, whatever was acknowledged before it ended, and restores to another folder', async () => {
     const acknowledged: number[] = [];
     let stop = false;
@@ -162,7 +162,7 @@ describe('a backup', () => {
   });
 });
 
-describe('a restore', () => {
+describe('a restore', { timeout: 180_000 }, () => {
   it('goes to a moment between two payments, or to the end of the archive', async () => {
     const backup = await backUp();
     await pay(1);
@@ -209,7 +209,7 @@ describe('a restore', () => {
   });
 });
 
-describe('the archive', () => {
+describe('the archive', { timeout: 180_000 }, () => {
   it('stays with the data folder, so that whoever starts the server without naming it leaves no gap', async () => {
     const dataFolder = freshFolder();
     const walArchive = { folder: join(scratch, 'second archive'), timeoutSeconds: 60 };
