@@ -4,7 +4,10 @@ import { expireToken } from './support/expired-token.js';
 import { openProbe } from './support/ledger-state.js';
 
 let wallet: RunningApp;
-beforeAll(async () => void (wallet = await startApp({ environment: { CACHE_WALLET_BALANCE_TTL_SECONDS: '45' } })));
+beforeAll(async () => {
+  // No sweep of holds meanwhile: it reads transactions too, and statements are counted here.
+  wallet = await startApp({ environment: { CACHE_WALLET_BALANCE_TTL_SECONDS: '45', HOLD_SWEEP_SECONDS: '3600' } });
+});
 afterAll(() => wallet?.close());
 
 const cacheStatus = (answer: { headers: Headers }) => answer.headers.get('cache-status');
