@@ -232,7 +232,7 @@ describe('the archive', { timeout: 180_000 }, () => {
       dataFolder: freshFolder(),
       walArchive: { folder: blocked, timeoutSeconds: 60 },
     });
-    await expect(opening).rejects.toThrow('cannot write to the archive');
+    await expect(opening).rejects.toThrow('cannot be made (ENOTDIR)');
   });
 
   it('takes a segment twice if it is the same one, and never replaces one by another', async () => {
