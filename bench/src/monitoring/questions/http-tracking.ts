@@ -1,13 +1,14 @@
 import { chooseLoadGenerator } from '../../harness/http-load.js';
-import { inTurn, named } from '../../harness/in-turn.js';
 import { measured, type Measured } from '../../harness/statistics.js';
 import type { Answer, BenchContext } from '../../harness/suite.js';
-import { atLeastTimes, atMostTimes } from '../../harness/target.js';
-import { startWorker, type Worker } from '../../harness/worker.js';
-import type { TrackedKind, TrackingSettings } from '../workers/tracking-worker.js';
+import { besideOurs, judgePairs, type Pairs } from '../neighbours.js';
+import { TrackedContestant } from '../tracked-contestant.js';
+import type { TrackedKind } from '../workers/tracking-worker.js';
 
-const forSeconds = 1;
+const TURN_SECONDS = 1;
+const TOGETHER_SECONDS = 2;
 const CPU = ', CPU a request';
+const TOGETHER = ', CPU a request, side by side';
 
 /** Request tracking on Fastify, every request traced. */
 export function fastifyTracking(context: BenchContext): Promise<Answer> {
@@ -51,70 +52,75 @@ interface TrackingQuestion {
 }
 
 async function tracking(context: BenchContext, asked: TrackingQuestion): Promise<Answer> {
-  const kinds = [asked.bare, asked.ours, ...asked.peers, ...asked.others];
-  const { throughput, cpu } = await measure(context, kinds);
-  const ours = named(throughput, asked.ours);
-  const oursCpu = named(cpu, asked.ours + CPU);
-  const bareCpu = named(cpu, asked.bare + CPU);
+  const { bare, ours, peers } = asked;
+  const found = await measure(context, asked);
+  const oursTurns = measured(ours, 'k/s', found.turns.ours);
+  const turnsOf = (kind: TrackedKind): Pairs => found.turns.pairs.get(kind)!;
+  const otherTurns = (kind: TrackedKind): Measured => measured(kind, 'k/s', turnsOf(kind).others);
+  const besides = [bare, ...peers, ...asked.others];
+  const oursTogether = measured(ours + TOGETHER, 'µs', found.together.ours);
+  const bareTogether = measured(bare + TOGETHER, 'µs', found.together.others);
+  const cpuLimit = Math.round(1_000 / asked.least) / 1_000;
+  const against = (kind: TrackedKind, least: number, name: string) =>
+    judgePairs(name, oursTurns, otherTurns(kind), turnsOf(kind).ratios, { atLeast: least });
   return {
     question: asked.question,
     method:
-      `A handler that answers \`{"hello":"world"}\`, ${chooseLoadGenerator(undefined).name} with 64 connections for ${forSeconds} s a round, server and generator on different cores; the bare one sends constant headers of the same length. Beside the throughput stands what a request cost in CPU time, which says more where others use the machine too. ${asked.note}`.trimEnd(),
-    measured: [...throughput, ...cpu],
+      `A handler that answers \`{"hello":"world"}\`, ${chooseLoadGenerator(undefined).name} with 64 connections, server and generator on different cores; the bare one sends constant headers of the same length, the peers send none. Every server is warmed until its CPU time a request is steady. Ours has a turn of ${TURN_SECONDS} s between every two others, and a ratio is the median over the pairs of neighbouring turns, not that of the medians in the table: a shared machine changes its speed within a run. “Side by side” are ours and the bare one under load at the same moment on the same core for ${TOGETHER_SECONDS} s a round, which no such change can favour. ${asked.note}`.trimEnd(),
+    measured: [
+      oursTurns,
+      ...besides.map(otherTurns),
+      ...[ours, ...besides].map((kind) => measured(kind + CPU, 'µs', found.cpu.get(kind) ?? [])),
+      oursTogether,
+      bareTogether,
+    ],
     targets: [
-      atLeastTimes(`${asked.ours} against the ${asked.bare}`, ours, named(throughput, asked.bare), asked.least),
-      atMostTimes(`the same in CPU time a request`, oursCpu, bareCpu, Math.round(1_000 / asked.least) / 1_000),
-      ...asked.peers.map((peer) => atLeastTimes(`${asked.ours} against ${peer}`, ours, named(throughput, peer), 1)),
+      against(bare, asked.least, `${ours} against the ${bare}`),
+      judgePairs('the same in CPU time a request', oursTogether, bareTogether, found.together.ratios, {
+        atMost: cpuLimit,
+      }),
+      ...peers.map((peer) => against(peer, 1, `${ours} against ${peer}`)),
     ],
   };
 }
 
-async function measure(
-  context: BenchContext,
-  kinds: readonly TrackedKind[],
-): Promise<{ throughput: Measured[]; cpu: Measured[] }> {
-  const generator = chooseLoadGenerator(context.cores.other);
-  const workers: Worker[] = [];
-  const cpuRounds = new Map<TrackedKind, number[]>(kinds.map((kind) => [kind, []]));
-  try {
-    const turns = [];
-    for (const kind of kinds) {
-      const settings: TrackingSettings = { kind };
-      const module = new URL('../workers/tracking-worker.js', import.meta.url);
-      const worker = await startWorker(module, settings, context.cores.measured);
-      workers.push(worker);
-      const url = `http://127.0.0.1:${await worker.ask<number>({ do: 'port' })}/`;
-      await checkIsSeen(worker, url, kind);
-      const measureOnce = async (): Promise<number> => {
-        const before = await worker.ask<number>({ do: 'cpu' });
-        const perSecond = await generator.run(url, forSeconds);
-        const used = (await worker.ask<number>({ do: 'cpu' })) - before;
-        cpuRounds.get(kind)?.push(used / (perSecond * forSeconds));
-        return perSecond / 1_000;
-      };
-      turns.push({ contestant: kind, measure: measureOnce });
-    }
-    const throughput = await inTurn(turns, context.rounds, 'k/s');
-    // The first round warms up there, so it does not count here either.
-    const cpu = kinds.map((kind) => measured(kind + CPU, 'µs', (cpuRounds.get(kind) ?? []).slice(1)));
-    return { throughput, cpu };
-  } finally {
-    await Promise.all(workers.map((worker) => worker.stop()));
-  }
+interface Found {
+  readonly turns: { readonly ours: readonly number[]; readonly pairs: ReadonlyMap<TrackedKind, Pairs> };
+  /** CPU time a request in those turns. */
+  readonly cpu: ReadonlyMap<TrackedKind, readonly number[]>;
+  /** CPU time a request of ours and of the bare one at the same time. */
+  readonly together: Pairs & { readonly ours: readonly number[] };
 }
 
-const PATIENCE_MS = 5_000;
-
-/** What watches must have seen the request, and ours must say so in its headers; else something else is measured than what stands there. */
-async function checkIsSeen(worker: Worker, url: string, kind: TrackedKind): Promise<void> {
-  const response = await fetch(url);
-  if ((await response.text()) !== '{"hello":"world"}') throw new Error(`${kind}: another answer`);
-  const named = response.headers.get('traceparent') !== null && response.headers.get('x-correlation-id') !== null;
-  if ((kind.includes('bare') || kind.includes('@dunlin')) && !named)
-    throw new Error(`${kind}: the headers are missing`);
-  const untilMs = performance.now() + PATIENCE_MS;
-  while ((await worker.ask<number | null>({ do: 'seen' })) === 0) {
-    if (performance.now() > untilMs) throw new Error(`${kind}: has not seen the request`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+async function measure(context: BenchContext, asked: TrackingQuestion): Promise<Found> {
+  const others = [asked.bare, ...asked.peers, ...asked.others];
+  const kinds = [asked.ours, ...others];
+  const generator = chooseLoadGenerator(context.cores.other);
+  const contestants = new Map<TrackedKind, TrackedContestant>();
+  const cpu = new Map<TrackedKind, number[]>(kinds.map((kind) => [kind, []]));
+  try {
+    for (const kind of kinds) {
+      const contestant = await TrackedContestant.start(kind, context.cores.measured);
+      contestants.set(kind, contestant);
+      await contestant.warmUp(generator);
+    }
+    const measureTurn = async (kind: TrackedKind): Promise<number> => {
+      const { perSecond, cpuMicrosARequest } = await contestants.get(kind)!.load(generator, TURN_SECONDS);
+      cpu.get(kind)?.push(cpuMicrosARequest);
+      return perSecond / 1_000;
+    };
+    const turns = await besideOurs(measureTurn, asked.ours, others, context.rounds);
+    const together = { ours: [] as number[], others: [] as number[], ratios: [] as number[] };
+    for (let round = 0; round < context.rounds; round += 1) {
+      const [ours, bare] = await Promise.all(
+        [asked.ours, asked.bare].map((kind) => contestants.get(kind)!.load(generator, TOGETHER_SECONDS)),
+      );
+      together.ours.push(ours!.cpuMicrosARequest);
+      together.others.push(bare!.cpuMicrosARequest);
+      together.ratios.push(ours!.cpuMicrosARequest / bare!.cpuMicrosARequest);
+    }
+    return { turns, cpu, together };
+  } finally {
+    await Promise.all([...contestants.values()].map((contestant) => contestant.stop()));
   }
 }
