@@ -16,7 +16,12 @@ module.exports = {
       from: { path: '^packages/embedded/src' },
       to: { path: '^(packages|apps|examples|bench)/', pathNot: '^packages/embedded/' },
     },
-    { name: 'nobody-imports-an-app', severity: 'error', from: { pathNot: '^(apps|bench|proving)/' }, to: { path: '^apps/' } },
+    {
+      name: 'nobody-imports-an-app',
+      severity: 'error',
+      from: { pathNot: '^(apps|bench|proving)/' },
+      to: { path: '^apps/' },
+    },
     {
       name: 'src-never-imports-tests',
       severity: 'error',
