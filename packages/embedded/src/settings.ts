@@ -1,3 +1,5 @@
+import { totalmem } from 'node:os';
+
 /** Server settings by name, as `postgres -c name=value` takes them. */
 export type ServerSettings = Readonly<Record<string, string>>;
 
@@ -30,6 +32,24 @@ export const BASE_SETTINGS: ServerSettings = {
   log_parameter_max_length: '0',
   log_parameter_max_length_on_error: '0',
 };
+
+const MEBIBYTE = 1024 * 1024;
+
+/**
+ * What a server that does the work of a service gets beyond the modest base: a quarter of the memory that this process may use
+ * for its pages (128 MB to 1 GB, taken as it is touched), and log enough between checkpoints that they come by the clock; after each
+ * of them the first change of a page writes it whole, five times the usual log.
+ */
+export function workingSettings(memoryBytes: number = usableMemory()): ServerSettings {
+  const quarter = Math.floor(memoryBytes / 4 / MEBIBYTE);
+  return { shared_buffers: `${Math.min(1024, Math.max(128, quarter))}MB`, max_wal_size: '4GB' };
+}
+
+/** The container's limit where there is one; without one the system states a number beyond every machine. */
+function usableMemory(): number {
+  const limit = process.constrainedMemory();
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
 
 /** A log of at most seven files of a day each, overwritten after a week, in `log` inside the cluster's folder. */
 export const LOG_FILE_SETTINGS: ServerSettings = {

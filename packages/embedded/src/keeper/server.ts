@@ -10,7 +10,7 @@ import { readPostmasterFile } from '../postmaster-file.js';
 import { findRunningPostmaster, startPostmaster, type Postmaster, type StartOptions } from '../postmaster.js';
 import { isTaken, processesInside, signalProcess } from '../processes.js';
 import { replaceFile } from '../replace-file.js';
-import { DURABLE_SETTINGS, LOG_FILE_SETTINGS } from '../settings.js';
+import { DURABLE_SETTINGS, LOG_FILE_SETTINGS, workingSettings } from '../settings.js';
 import { chooseDescent } from '../unprivileged.js';
 
 /** Recovery after a crash reads the log since the last checkpoint: minutes at the very worst. */
@@ -47,7 +47,7 @@ export async function bringUpServer(folder: DataFolder): Promise<Postmaster> {
       binaries,
       descent,
       folder: folder.cluster,
-      settings: { ...LOG_FILE_SETTINGS, ...DURABLE_SETTINGS, ...archiveSettings(archive) },
+      settings: { ...workingSettings(), ...LOG_FILE_SETTINGS, ...DURABLE_SETTINGS, ...archiveSettings(archive) },
       startLog: folder.startLog,
       timeoutMs: START_TIMEOUT_MS,
     },
