@@ -15,8 +15,12 @@ export function isAlive(pid: number): boolean {
   return isTaken(pid) && statFields(pid)?.[0] !== 'Z';
 }
 
-/** Sends a signal; answers false when the process was gone already. */
+/**
+ * Sends a signal; answers false when the process was gone already. Only to one process: 0 and below would reach whole groups of them, the
+ * caller's own among them, so they are refused.
+ */
 export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) throw new RangeError(`${pid} is the id of no process`);
   try {
     process.kill(pid, signal);
     return true;

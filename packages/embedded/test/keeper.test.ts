@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openEmbeddedServer, type EmbeddedServer } from '../src/embedded-server.js';
 import type { EmbeddedError } from '../src/errors.js';
 import { isAlive, processTree, signalProcess } from '../src/processes.js';
-import { holdersOf, keeperPid, query, serverPid, startHolder, until, type Holder } from './support.js';
+import { holdersOf, keeperPid, query, serverPid, serverPidIfAny, startHolder, until, type Holder } from './support.js';
 
 let scratch: string;
 let folder: string;
@@ -38,7 +38,8 @@ function kill9(...pids: number[]): void {
 }
 
 function isBack(earlier: number): boolean {
-  return existsSync(join(folder, 'postgres', 'postmaster.pid')) && serverPid(folder) !== earlier;
+  const pid = serverPidIfAny(folder);
+  return pid !== undefined && pid !== earlier;
 }
 function readCommand(pid: number): string {
   try {
@@ -118,7 +119,7 @@ describe('kill -9', () => {
   test('of the only client: the server stops by itself', async () => {
     const holder = await hold();
     const keeper = keeperPid(folder);
-    kill9(holder.process.pid ?? 0);
+    kill9(holder.process.pid!);
     await until('nobody in the folder', () => holdersOf(folder).length === 0);
     await until('the keeper to end', () => !isAlive(keeper));
   });
@@ -139,7 +140,7 @@ describe('kill -9', () => {
 
   test('of the keeper and every client: the server ends all the same', async () => {
     const holder = await hold();
-    kill9(keeperPid(folder), holder.process.pid ?? 0);
+    kill9(keeperPid(folder), holder.process.pid!);
     expect(holdersOf(folder)).not.toEqual([]);
     await until('nobody in the folder', () => holdersOf(folder).length === 0);
   });
@@ -189,14 +190,14 @@ describe('kill -9', () => {
   test('of everything at once: the next start recovers', async () => {
     const holder = await hold();
     await query(holder.url, 'CREATE TABLE kept AS SELECT 1 AS n');
-    kill9(keeperPid(folder), holder.process.pid ?? 0, ...holdersOf(folder));
+    kill9(keeperPid(folder), holder.process.pid!, ...holdersOf(folder));
     const server = await open();
     expect(await query(server.url, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
   });
 
   test('leaves files that do not mislead the next start when their process ids belong to others by now', async () => {
     const holder = await hold();
-    kill9(keeperPid(folder), holder.process.pid ?? 0, ...holdersOf(folder));
+    kill9(keeperPid(folder), holder.process.pid!, ...holdersOf(folder));
     await until('nobody in the folder', () => holdersOf(folder).length === 0);
     // Our own id: alive, and neither a keeper nor a server.
     writeFileSync(join(folder, 'keeper.lock'), JSON.stringify({ pid: process.pid, mark: 'earlier/1', nonce: 'x' }));

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { findBinaries } from '../src/binaries.js';
 import { processesInside } from '../src/processes.js';
+import { readPostmasterFile } from '../src/postmaster-file.js';
 
 const PROGRAM = fileURLToPath(new URL('./programs/hold-server.mjs', import.meta.url));
 const TESTS = dirname(dirname(PROGRAM));
@@ -85,9 +86,15 @@ export function keeperPid(dataFolder: string): number {
   return (JSON.parse(readFileSync(join(dataFolder, 'keeper.json'), 'utf8')) as { pid: number }).pid;
 }
 
-/** The process id of the server of this folder. */
+/** The process id of the server of this folder; undefined while there is none, or its file is not written yet. */
+export function serverPidIfAny(dataFolder: string): number | undefined {
+  return readPostmasterFile(join(dataFolder, 'postgres'))?.pid;
+}
+
 export function serverPid(dataFolder: string): number {
-  return Number(readFileSync(join(dataFolder, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]);
+  const pid = serverPidIfAny(dataFolder);
+  if (pid === undefined) throw new Error(`No server says that it runs in ${dataFolder}`);
+  return pid;
 }
 
 /** The processes that hold this data folder. */
