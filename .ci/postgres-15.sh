@@ -16,10 +16,14 @@ as_server() {
 if [ "$(id -u)" -eq 0 ]; then chown postgres:postgres "$folder" "$folder/cluster"; fi
 trap 'as_server "$bin/pg_ctl" -D "$folder/cluster" -m immediate -w stop >/dev/null 2>&1 || true; rm -rf "$folder"' EXIT
 
-as_server "$bin/initdb" -D "$folder/cluster" -U postgres -A trust -E UTF8 --locale=C --no-sync >/dev/null
+# With a password, as everywhere: a pooler has to be told one.
+password=$(node -p 'require("node:crypto").randomBytes(16).toString("hex")')
+printf '%s' "$password" >"$folder/password"
+chmod 644 "$folder/password"
+as_server "$bin/initdb" -D "$folder/cluster" -U postgres -A scram-sha-256 --pwfile "$folder/password" -E UTF8 --locale=C --no-sync >/dev/null
 settings="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c full_page_writes=off"
 settings="$settings -c max_connections=200 -c shared_preload_libraries=pg_stat_statements"
 as_server "$bin/pg_ctl" -D "$folder/cluster" -w -l "$folder/log" -o "$settings" start >/dev/null
 
-export TEST_DATABASE_URL="postgresql://postgres@127.0.0.1:$port/postgres"
+export TEST_DATABASE_URL="postgresql://postgres:$password@127.0.0.1:$port/postgres"
 npx vitest run packages/postgres apps/wallet/test/migrations apps/wallet/test/ledger apps/wallet/test/queries --exclude '**/replicas.test.ts'
