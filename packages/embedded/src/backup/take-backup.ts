@@ -199,7 +199,11 @@ class ClusterCopy {
     // The control file comes last, as everywhere: until then the server may still be writing checkpoints into it.
     const control = join('global', 'pg_control');
     const ordinary = waiting.filter((path) => path !== control);
-    await Promise.all(Array.from({ length: COPIES_AT_ONCE }, () => this.#work(ordinary)));
+    const copies = Array.from({ length: COPIES_AT_ONCE }, () => this.#work(ordinary));
+    // The first that fails ends the copy, but only when the others write no more: what they left would come back after the clearing up.
+    const ended = await Promise.allSettled(copies);
+    const failed = ended.find((one) => one.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
     await this.#copyControlFile(control);
   }
 
@@ -212,6 +216,7 @@ class ClusterCopy {
 
   async #work(waiting: string[]): Promise<void> {
     for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+      this.options.signal?.throwIfAborted();
       // A folder that was made after the list was read cannot be in the list; one that was removed is just empty.
       mkdirSync(dirname(join(this.to, path)), { recursive: true, mode: 0o700 });
       this.#note(path, await copyFile(join(this.from, path), join(this.to, path), this.options.signal));
