@@ -202,6 +202,8 @@ async function openCache(
     onCall: recordCacheCall,
   });
   lifecycle.onClose('cache', () => cacheService.disconnect());
+  // A standby that took over may lack what was seen of its predecessor, and the lease's own signs of that with it.
+  places.direct.fence?.onRaise(() => cacheService.forgetMemory());
   await cacheService.connect();
   // Not a condition: without its lease the wallet reads from the database.
   await cacheService.untilCoherent(leasePatienceMs);

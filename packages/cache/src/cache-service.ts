@@ -20,7 +20,7 @@ export interface CacheEvents {
   /** Redis answers again, or no longer. */
   redis: [{ readonly state: 'ready' | 'away' }];
   /** Everything in memory was forgotten. */
-  startedOver: [{ readonly reason: 'joined' | 'stopped' | 'bus' }];
+  startedOver: [{ readonly reason: 'joined' | 'stopped' | 'bus' | 'asked' }];
 }
 
 /** A value in memory, for callers that must not wait: the response cache's hot path. */
@@ -243,6 +243,14 @@ export class CacheService extends EventEmitter<CacheEvents> {
     return this.writes.afterUnknownOutcome(given);
   }
 
+  /**
+   * Forgets all that this instance's memory holds, at once, and keeps nothing of the loads that are under way: for a database that may have gone
+   * back, such as after the promotion of a standby that lacked the last commits. Redis is left as it is.
+   */
+  forgetMemory(): void {
+    this.startOver('asked');
+  }
+
   /** Runs loads with bounded concurrency. Failures are counted in the progress, not thrown. */
   warm(items: readonly WarmItem[], options: WarmOptions = {}): Promise<WarmProgress> {
     return warmAll(items, options, this.core.clock);
@@ -307,7 +315,7 @@ export class CacheService extends EventEmitter<CacheEvents> {
     this.options.onCall?.({ operation: 'get', className, tier: 'memory', outcome: 'hit', durationMs: 0 });
   }
 
-  private startOver(reason: 'joined' | 'stopped' | 'bus'): void {
+  private startOver(reason: 'joined' | 'stopped' | 'bus' | 'asked'): void {
     this.core.forgetAll();
     this.emit('startedOver', { reason });
   }
