@@ -33,7 +33,7 @@ export async function startTestRedis(options: { args?: readonly string[]; port?:
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
   args.push(...(options.args ?? []));
   const start = async (): Promise<ChildProcess> => {
-    const child = spawn('redis-server', args, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+    const child = spawn('redis-server', args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
     await untilListening(child, port);
     return child;
   };
@@ -73,7 +73,15 @@ async function untilListening(child: ChildProcess, port: number): Promise<void> 
   child.once('error', (error) => (failure = error.message));
   child.once('exit', (code) => (failure = `it ended with code ${String(code)}`));
   const deadline = performance.now() + START_TIMEOUT_MS;
-  while (!(await answersPing(port))) {
+  // Another server may have the port: it would answer for ours, which is about to end for that reason. So ours must say that it is ready.
+  let said = '';
+  let isReady = false;
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    if (isReady) return;
+    said = (said + text).slice(-4_096);
+    isReady = said.includes('Ready to accept connections');
+  });
+  while (!isReady || !(await answersPing(port))) {
     if (failure === undefined && performance.now() > deadline) failure = `no answer within ${START_TIMEOUT_MS} ms`;
     if (failure !== undefined) {
       child.kill('SIGKILL');
