@@ -46,6 +46,27 @@ describe('the lease, on a clock that the test moves', () => {
     expect(cache.isHealthy()).toBe(false);
   });
 
+  it('has a writer wait for a silent instance past its serving, and less than the lease', async () => {
+    await start((log) => new Proxy(log, { get: onlyFirstRenewal() }));
+    const writersLog = await bank.openLog({ deaf: true });
+    const writer = new CacheService({ classes: [balances], commitLog: writersLog.log, clock });
+    await writer.connect();
+    await read();
+    const { published, version } = await pay(bank.pool, writer.instanceId, 'x', 1);
+    let expired: readonly string[] | undefined;
+    const changes = [{ key: 'user:x:balance', version }];
+    const acknowledged = writer.afterCommit({ published, changes }).then((one) => (expired = one.expired));
+    await clock.advance(450);
+    expect(cache.getFromMemory('user:x:balance')).toBeUndefined();
+    await clock.advance(24);
+    expect(expired).toBeUndefined();
+    await clock.advance(1);
+    expect(expired).toEqual([cache.instanceId]);
+    await acknowledged;
+    await writer.disconnect();
+    await writersLog.close();
+  });
+
   it('ends when the wall clock says that the machine slept, though the monotonic clock stood still', async () => {
     await start();
     await read();

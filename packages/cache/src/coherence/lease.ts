@@ -3,11 +3,14 @@ import type { Clock } from '../clock.js';
 import type { CommitLog, LoggedCommit, PeerLease } from './commit-log.js';
 
 export interface LeaseTimes {
-  /** How long one renewal lets this instance serve from memory. Default 500. */
+  /** The longest that a write takes for an instance that has gone silent. Default 500. */
   readonly leaseMs: number;
   /** How often the lease is renewed. Default 150. */
   readonly renewEveryMs: number;
-  /** Taken off the instance's own half, for clocks that run at different rates. Default 50. */
+  /**
+   * The instance itself serves by so much less. The first half of it is for clocks that run at different rates: the others are told a lease
+   * that is half the margin shorter, and wait that long. The second half is for what a write takes besides that wait. Default 50.
+   */
   readonly marginMs: number;
 }
 
@@ -101,7 +104,7 @@ export class Lease {
       epoch: held.epoch,
       renewals: held.renewals,
       applied: held.applied,
-      leaseMs: this.times.leaseMs,
+      leaseMs: toldLeaseMs(this.times),
       waitMs: longestWaitMs(this.times),
       limit: missedLimit,
     });
@@ -129,6 +132,11 @@ export class Lease {
       work.then(resolve, reject).finally(cancel);
     });
   }
+}
+
+/** What writers wait for this instance when they hear nothing of it. It has stopped serving half a margin before, by its own clock. */
+function toldLeaseMs(times: LeaseTimes): number {
+  return Math.ceil(times.leaseMs - times.marginMs / 2);
 }
 
 /** As long as can be waited for running writers with another attempt still fitting into the lease. */
