@@ -1,4 +1,4 @@
-import type { Asked, Told } from './crash-load.js';
+import type { Asked, Passes, Synced, Told } from './crash-load.js';
 
 interface Account {
   available: bigint;
@@ -18,8 +18,11 @@ export class CrashBooks {
   private readonly accounts = new Map<string, Account>();
 
   /** Enters what an answer says was done; a refusal was nothing. */
-  enter({ kind }: Asked, told: Told): void {
+  enter({ kind, passes }: Asked, told: Told): void {
     if (told.status >= 300) return;
+    if (passes !== undefined) return this.enterSync(passes, JSON.parse(told.text) as Synced);
+    // The parts of a token are worth as much as it was, and their owner is the same.
+    if (kind === 'divide' || kind === 'sync') return;
     const body = JSON.parse(told.text) as Posted & { transaction?: Posted };
     const { senderId, receiverId, amount } = body.transaction ?? body;
     const money = BigInt(amount);
@@ -52,6 +55,18 @@ export class CrashBooks {
         sender.available -= money;
         receiver.available += money;
     }
+  }
+
+  /** A transfer that was taken in moves what its outputs say, once; what was credited at once is no token any more. */
+  private enterSync({ senderId, callerId, outputs }: Passes, { results, redemption }: Synced): void {
+    if (results[0]?.status === 'accepted')
+      for (const { owner, amount } of outputs) {
+        this.of(senderId).offline -= BigInt(amount);
+        this.of(owner.id).offline += BigInt(amount);
+      }
+    const credited = BigInt(redemption?.amount ?? 0);
+    this.of(callerId).offline -= credited;
+    this.of(callerId).available += credited;
   }
 
   /** As the wallet presents it. */

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { Device } from '../support/device.js';
+import { CrashPieces, passOn, type Piece } from './crash-pieces.js';
 
 /** A number from 0 up to 1, the same row of them for the same seed (mulberry32). */
 export function seeded(seed: number): () => number {
@@ -16,7 +18,23 @@ export interface Person {
   token: string;
 }
 
-type Kind = 'transfer' | 'hold' | 'capture' | 'release' | 'reverse' | 'deposit' | 'withdraw' | 'buy' | 'redeem';
+/** Somebody with a device, who can pass tokens on without a network. */
+export interface Holder extends Person {
+  device: Device;
+}
+
+type Kind =
+  | 'transfer'
+  | 'hold'
+  | 'capture'
+  | 'release'
+  | 'reverse'
+  | 'deposit'
+  | 'withdraw'
+  | 'buy'
+  | 'redeem'
+  | 'divide'
+  | 'sync';
 
 /** One request of the load: what was asked for, under which key, and the answer if one came. */
 export interface Asked {
@@ -26,12 +44,26 @@ export interface Asked {
   token: string;
   key: string;
   answer?: Told;
+  /** What the transfer of a sync passes on, and from whom. */
+  passes?: Passes;
+}
+
+export interface Passes {
+  senderId: string;
+  callerId: string;
+  outputs: readonly Piece[];
 }
 
 export interface Told {
   status: number;
   text: string;
   replayed: boolean;
+}
+
+/** What a sync answers. */
+export interface Synced {
+  results: { status: 'accepted' | 'duplicate' | 'rejected'; code?: string }[];
+  redemption?: { amount: string };
 }
 
 interface Known {
@@ -74,11 +106,11 @@ export class CrashLoad {
   readonly asked: Asked[] = [];
   private readonly holds: Known[] = [];
   private readonly transfers: Known[] = [];
-  private readonly tokens: { owner: Person; token: string }[] = [];
+  private readonly pieces = new CrashPieces();
   private stopping = false;
 
   constructor(
-    private readonly people: readonly Person[],
+    private readonly people: readonly Holder[],
     private readonly operator: Person,
     private readonly random: () => number,
   ) {}
@@ -97,20 +129,23 @@ export class CrashLoad {
     this.stopping = true;
   }
 
-  /** What an answer makes possible: a hold to be captured, a transfer to be reversed, tokens to be redeemed. */
+  /** What an answer makes possible: a hold to be captured, a transfer to be reversed, tokens to be redeemed, divided, passed on. */
   remember(asked: Asked, told: Told): void {
     if (told.status >= 300) return;
-    const body = JSON.parse(told.text) as Known & { tokens?: { token: string }[] };
+    const body = JSON.parse(told.text) as Known & Synced & { tokens?: { token: string; amount: string }[] };
     if (asked.kind === 'hold') this.holds.push(body);
     if (asked.kind === 'transfer') this.transfers.push(body);
     const owner = this.people.find(({ token }) => token === asked.token);
-    if (asked.kind === 'buy' && owner !== undefined)
-      this.tokens.push(...(body.tokens ?? []).map(({ token }) => ({ owner, token })));
+    if ((asked.kind === 'buy' || asked.kind === 'divide') && owner !== undefined)
+      for (const { token, amount } of body.tokens ?? [])
+        this.pieces.add({ owner, compact: token, output: 0, amount: Number(amount), isToken: true });
+    if (asked.passes !== undefined && body.results[0]?.status === 'accepted')
+      for (const output of asked.passes.outputs) this.pieces.add(output);
   }
 
   private async work(url: string): Promise<void> {
     while (!this.stopping) {
-      const asked = this.next();
+      const asked = await this.next();
       this.asked.push(asked);
       const told = await ask(url, asked);
       if (told === undefined) return;
@@ -119,7 +154,7 @@ export class CrashLoad {
     }
   }
 
-  private next(): Asked {
+  private async next(): Promise<Asked> {
     const dice = this.random();
     const [payer, payee] = this.pair();
     const amount = String(1 + Math.floor(this.random() * 20));
@@ -139,19 +174,40 @@ export class CrashLoad {
       const [kind, path] =
         this.random() < 0.6 ? (['deposit', 'deposits'] as const) : (['withdraw', 'withdrawals'] as const);
       return request(kind, `/admin/${path}`, { userId: payee.id, amount, reference: randomUUID() }, this.operator);
-    } else if (dice < 0.56) {
+    } else if (dice < 0.58) {
       return request('buy', '/tokens/purchase', { amount }, payer);
-    } else if (dice < 0.6) {
-      const one = this.tokens.pop();
-      if (one !== undefined) return request('redeem', '/tokens/redeem', { tokens: [one.token] }, one.owner);
+    } else if (dice < 0.76) {
+      return (await this.withPiece(dice < 0.61 ? 'redeem' : dice < 0.66 ? 'divide' : 'sync', payee)) ?? this.transfer();
     }
-    return request('transfer', '/wallet/transfers', between, payer);
+    return this.transfer();
   }
 
-  private pair(): [Person, Person] {
+  private transfer(): Asked {
+    const [payer, payee] = this.pair();
+    const amount = String(1 + Math.floor(this.random() * 20));
+    return request('transfer', '/wallet/transfers', { receiverId: payee.id, amount }, payer);
+  }
+
+  /** Something with an offline token; undefined while there is none. */
+  private async withPiece(kind: 'redeem' | 'divide' | 'sync', payee: Holder): Promise<Asked | undefined> {
+    const piece = this.pieces.take(this.random, kind !== 'sync');
+    if (piece === undefined) return undefined;
+    const { owner, compact, amount } = piece;
+    if (kind === 'redeem') return request('redeem', '/tokens/redeem', { tokens: [compact] }, owner);
+    if (kind === 'divide') {
+      const amounts = amount > 1 ? [amount - 1, 1] : [1];
+      return request('divide', '/tokens/divide', { token: compact, amounts: amounts.map(String) }, owner);
+    }
+    const { transfer, outputs } = await passOn(piece, payee);
+    const body = { transfers: [transfer], ...(this.random() < 0.3 ? { redeem: true } : {}) };
+    const asked = request('sync', '/tokens/sync', body, payee);
+    return { ...asked, passes: { senderId: owner.id, callerId: payee.id, outputs } };
+  }
+
+  private pair(): [Holder, Holder] {
     const at = Math.floor(this.random() * this.people.length);
     const other = (at + 1 + Math.floor(this.random() * (this.people.length - 1))) % this.people.length;
-    return [this.people[at] as Person, this.people[other] as Person];
+    return [this.people[at] as Holder, this.people[other] as Holder];
   }
 
   private who(id: string): Person {
