@@ -171,15 +171,21 @@ export class CrashLoad {
         return request('reverse', `/wallet/transfers/${paid.id}/reverse`, {}, by);
       }
     } else if (dice < 0.5) {
-      const [kind, path] =
-        this.random() < 0.6 ? (['deposit', 'deposits'] as const) : (['withdraw', 'withdrawals'] as const);
-      return request(kind, `/admin/${path}`, { userId: payee.id, amount, reference: randomUUID() }, this.operator);
+      return this.random() < 0.6
+        ? this.throughTheDoor('deposit', payee, `${amount}00`)
+        : this.throughTheDoor('withdraw', payee, amount);
     } else if (dice < 0.58) {
       return request('buy', '/tokens/purchase', { amount }, payer);
     } else if (dice < 0.76) {
       return (await this.withPiece(dice < 0.61 ? 'redeem' : dice < 0.66 ? 'divide' : 'sync', payee)) ?? this.transfer();
     }
     return this.transfer();
+  }
+
+  /** Much more comes in than goes out, so that there is soon something to pay with. */
+  private throughTheDoor(kind: 'deposit' | 'withdraw', { id: userId }: Holder, amount: string): Asked {
+    const path = kind === 'deposit' ? '/admin/deposits' : '/admin/withdrawals';
+    return request(kind, path, { userId, amount, reference: randomUUID() }, this.operator);
   }
 
   private transfer(): Asked {

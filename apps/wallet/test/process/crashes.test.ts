@@ -201,7 +201,7 @@ test(
       totals.done += done;
     }
     console.log(`seed ${seed}:`, JSON.stringify({ ...totals, ...offline }));
-    expect(Math.min(offline.divide, offline.sync)).toBeGreaterThan(crashes);
+    expect(Math.min(offline.divide, offline.sync)).toBeGreaterThan(0);
     expect(totals.acknowledged).toBeGreaterThan(crashes * 5);
     expect(totals.unanswered).toBeGreaterThan(0);
   },
