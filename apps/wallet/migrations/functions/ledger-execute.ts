@@ -30,7 +30,7 @@ export const ledgerExecute = `
     out outcomes text[], out transaction_ids uuid[], out refusal_details jsonb[], out executed_at timestamptz,
     out changed_accounts uuid[], out versions_before bigint[], out versions bigint[], out balances bigint[], out helds bigint[],
     out publication jsonb
-  ) language plpgsql set plan_cache_mode = force_generic_plan as $$
+  ) language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
   declare
     n constant int := cardinality(p_ids);
     v_free boolean[]; v_stored text[]; v_stored_hashes bytea[]; v_stored_details jsonb[];
@@ -50,7 +50,10 @@ export const ledgerExecute = `
            array_agg(stored.transaction_id order by item.at), array_agg(stored.detail order by item.at)
       into v_stored, v_stored_hashes, transaction_ids, v_stored_details
       from unnest(p_principals, p_keys) with ordinality as item (principal, key, at)
-      left join idempotency_keys stored on stored.principal_id = item.principal and stored.key = item.key;
+      left join lateral (
+        select k.outcome, k.request_hash, k.transaction_id, k.detail
+          from idempotency_keys k where k.principal_id = item.principal and k.key = item.key limit 1
+      ) stored on true;
 
     select array_agg(l.id order by l.id), array_agg(l.kind order by l.id), array_agg(l.state order by l.id), array_agg(l.currency order by l.id),
            array_agg(l.balance order by l.id), array_agg(l.held order by l.id), array_agg(l.version order by l.id)

@@ -8,6 +8,9 @@
  *
  * How concurrent calls stay correct is said at `ledger_execute`; the order of the steps is the same. A row is changed where its lock was
  * taken (`ctid`): nobody can move it while the lock is held, and the number of changed rows is checked.
+ *
+ * The plans of a session outlive the sizes of the tables that they were made for. So each key is looked up by itself (`limit`), and no table
+ * is read whole: what was planned while few keys were stored would read all of them from then on.
  */
 const answer = `
     out outcomes text[], out transaction_ids uuid[], out refusal_details jsonb[], out executed_at timestamptz,
@@ -21,7 +24,7 @@ const ledgerTransferAlone = `
     p_principal uuid, p_key text, p_hash bytea, p_note text, p_metadata jsonb,
     p_actor uuid, p_address inet, p_correlation text,
     ${answer}
-  ) language plpgsql set plan_cache_mode = force_generic_plan as $$
+  ) language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
   declare
     payer record;
     payee record;
@@ -106,7 +109,7 @@ const ledgerTransferMany = `
     p_principals uuid[], p_keys text[], p_hashes bytea[], p_notes text[], p_metadata jsonb[],
     p_actors uuid[], p_addresses inet[], p_correlations text[],
     ${answer}
-  ) language plpgsql set plan_cache_mode = force_generic_plan as $$
+  ) language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
   declare
     v_clear boolean;
     v_places tid[];
@@ -117,8 +120,8 @@ const ledgerTransferMany = `
       into v_clear from unnest(p_principals, p_keys) as item (principal, key);
     if v_clear then
       v_clear := not exists (
-        select from unnest(p_principals, p_keys) as item (principal, key)
-          join idempotency_keys stored on stored.principal_id = item.principal and stored.key = item.key);
+        select from unnest(p_principals, p_keys) as item (principal, key), lateral (
+          select from idempotency_keys where principal_id = item.principal and key = item.key limit 1) stored);
     end if;
 
     if v_clear then

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Operation } from '../../src/ledger/operation.js';
 import { reconcile } from '../../src/ledger/reconciliation.js';
@@ -169,6 +170,49 @@ test.each(['repeatable read', 'serializable'])(
     });
     await expect(tried).rejects.toMatchObject({ code: '25000' });
     expect(await available([alice, bob])).toEqual([10n, 0n]);
+  },
+);
+
+test.each(['batches of transfers', 'batches of every kind'])(
+  'a session that planned while few keys were kept does not read all of them later: %s',
+  async (kind) => {
+    const single = await openLedgerBench({ poolSize: 1, maxConcurrentBatches: 1 });
+    try {
+      const [alice, bob] = [await single.openUser(), await single.openUser()];
+      const deposit = (): Operation => ({ type: 'deposit', userId: bob, amount: minor(1), reference: randomUUID() });
+      const batch = (): Promise<unknown> =>
+        Promise.all(
+          Array.from({ length: 9 }, (_, at) =>
+            single.ledger.execute(
+              at === 8 && kind !== 'batches of transfers'
+                ? { ...deposit(), idempotency: idempotency(bob) }
+                : { ...pay(alice, bob, 1), idempotency: idempotency(alice) },
+            ),
+          ),
+        );
+      const keysRead = async (): Promise<bigint> => {
+        await single.database.query('select pg_stat_force_next_flush()');
+        const { rows } = await single.database.query<{ read: bigint }>(
+          `select (seq_tup_read + (select sum(idx_tup_read) from pg_stat_user_indexes where relname = 'idempotency_keys'))::bigint as read
+             from pg_stat_user_tables where relname = 'idempotency_keys'`,
+        );
+        return (rows[0] as { read: bigint }).read;
+      };
+      await single.fund(alice, 1_000n);
+      // Statistics are as they are on the first day, and stay so: nothing here invalidates the session's plans.
+      await single.database.query('alter table idempotency_keys set (autovacuum_enabled = off)');
+      await single.database.query('analyze idempotency_keys');
+      await batch();
+      await single.database.query(
+        `insert into idempotency_keys (principal_id, key, request_hash, outcome, created_at)
+         select gen_random_uuid(), 'key', '\\x00', 'completed', now() from generate_series(1, 20000)`,
+      );
+      const before = await keysRead();
+      await batch();
+      expect((await keysRead()) - before).toBe(0n);
+    } finally {
+      await single.close();
+    }
   },
 );
 
