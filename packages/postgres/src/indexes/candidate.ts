@@ -16,9 +16,16 @@ export interface Candidate {
   readonly schema: string;
   readonly table: string;
   readonly keys: readonly IndexKey[];
+  /** Columns that nothing is looked up by; with them the access is answered from the index alone. */
   readonly included: readonly string[];
+  /**
+   * True when those columns stand as the last keys and not in INCLUDE: entries that are equal in all columns then share their
+   * space, which INCLUDE rules out. Worth it only where no key is nearly unique by itself.
+   */
+  readonly isTrailing: boolean;
   /** The predicate of a partial index, in SQL. */
   readonly predicate: string | undefined;
+  readonly predicateColumns: readonly string[];
   readonly access: Access;
   /** True when the index gives the rows in the order that the statement wants. */
   readonly isSorted: boolean;
@@ -36,8 +43,11 @@ export interface Access {
   readonly lookup: { readonly join: PlanNode; readonly outer: PlanNode } | undefined;
 }
 
+/** How often a value occurs on average in a column that repeats. */
+const LEAST_REPEATS = 2;
 const MOST_KEYS = 4;
-const MOST_INCLUDED = 3;
+/** More columns than these are not carried along in an index. */
+export const MOST_INCLUDED = 3;
 const MOST_INCLUDED_BYTES = 48;
 /** A value that more rows than this share have is no good predicate: the partial index would be nearly whole. */
 const MOST_OF_THEM = 0.8;
@@ -97,6 +107,7 @@ function towards(part: ColumnCondition, alias: string): ColumnCondition | undefi
 export function candidatesFor(
   access: Access,
   columns: ReadonlyMap<string, ColumnFacts>,
+  rows: number,
   mayBePartial: boolean,
 ): Candidate[] {
   const { node, conditions } = access;
@@ -126,8 +137,10 @@ export function candidatesFor(
         table: node['Relation Name'] ?? '',
         keys,
         predicate,
+        predicateColumns: inPredicate.map((part) => part.column),
         access,
         isSorted,
+        isTrailing: keys.every(({ column }) => mayRepeat(facts(column), rows)),
       };
       const equalities = equal.length + (isSorted ? 0 : any.length);
       candidates.push({ ...base, included: [], equalities });
@@ -136,6 +149,11 @@ export function candidatesFor(
     }
   }
   return candidates;
+}
+
+/** A column whose values mostly occur several times. */
+function mayRepeat(facts: ColumnFacts | undefined, rows: number): boolean {
+  return facts?.distinct_values != null && facts.distinct_values * LEAST_REPEATS <= rows;
 }
 
 /** The columns that would let the access be answered from the index alone, when they are few and narrow. */
@@ -270,10 +288,12 @@ export function candidateName(candidate: Candidate): string {
   const parts = [
     candidate.table,
     ...candidate.keys.map((key) => key.column),
+    ...(candidate.isTrailing ? candidate.included : []),
     ...(candidate.predicate === undefined ? [] : ['partial']),
   ];
   const name = `idx_${parts.join('_')}`.replaceAll(/[^\w]/g, '_').toLowerCase();
-  if (name.length <= 63 && candidate.included.length === 0 && candidate.predicate === undefined) return name;
+  const isPlain = (candidate.included.length === 0 || candidate.isTrailing) && candidate.predicate === undefined;
+  if (name.length <= 63 && isPlain) return name;
   const mark = createHash('sha256').update(candidateShape(candidate)).digest('hex').slice(0, 6);
   return `${name.slice(0, 56)}_${mark}`;
 }
@@ -284,9 +304,11 @@ export function candidateShape(candidate: Candidate): string {
     (key) =>
       `${quoteName(key.column)}${key.direction === 'DESC' ? ' DESC' : ''}${key.nulls === undefined ? '' : ` NULLS ${key.nulls}`}`,
   );
-  const included = candidate.included.length === 0 ? '' : ` INCLUDE (${candidate.included.map(quoteName).join(', ')})`;
+  const further = candidate.included.map(quoteName);
+  const included = candidate.isTrailing || further.length === 0 ? '' : ` INCLUDE (${further.join(', ')})`;
   const predicate = candidate.predicate === undefined ? '' : ` WHERE ${candidate.predicate}`;
-  return `${quoteName(candidate.schema)}.${quoteName(candidate.table)} (${keys.join(', ')})${included}${predicate}`;
+  const columns = [...keys, ...(candidate.isTrailing ? further : [])].join(', ');
+  return `${quoteName(candidate.schema)}.${quoteName(candidate.table)} (${columns})${included}${predicate}`;
 }
 
 /** Quotes a name only where it needs it, so that statements stay readable. */

@@ -7,6 +7,7 @@ const DESCENT_COST = 0.5;
 const TUPLE_COST = 0.01;
 const INDEX_TUPLE_COST = 0.005;
 const OPERATOR_COST = 0.0025;
+const LEAST_UNMARKED = 0.1;
 /** How many rows a `LIMIT $1` is taken to let through; the planner's own guess, a tenth, would hide every sort. */
 const ASSUMED_LIMIT = 100;
 
@@ -26,7 +27,7 @@ export function estimateCost(
   const scan = scanCost(candidate, columns, schema) * lookups;
   const [replaced, kept] = replacedCost(candidate);
   const repeats = access.lookup === undefined ? repeatsOf(candidate) : 1;
-  const saved = Math.max(0, replaced - kept - scan) * repeats;
+  const saved = Math.max(0, replaced - kept - scan) * repeats + gatheringCost(candidate);
   // A limit above may have cut the replaced part short, so what is saved can exceed what the whole is said to cost.
   return Math.max(scan + kept, root['Total Cost'] - saved);
 }
@@ -37,6 +38,18 @@ function replacedCost({ access, isSorted }: Candidate): [number, number] {
   if (!isSorted) return [access.node['Total Cost'], 0];
   const sort = access.above.find((node) => node['Node Type'].endsWith('Sort'));
   return [sort?.['Total Cost'] ?? access.node['Total Cost'], 0];
+}
+
+/**
+ * What starting workers and gathering their rows costs, when it stands above the part that is replaced: a few rows by an index
+ * are not worth a second process, so this goes too. Left in, it would make a covering index look no better than a bare one.
+ */
+function gatheringCost({ access, isSorted }: Candidate): number {
+  if (access.lookup !== undefined) return 0;
+  const replacedAt = isSorted ? access.above.findIndex((node) => node['Node Type'].endsWith('Sort')) : -1;
+  const gather = access.above.find((node, at) => at > replacedAt && node['Node Type'].startsWith('Gather'));
+  const below = gather?.Plans?.[0];
+  return gather === undefined || below === undefined ? 0 : Math.max(0, gather['Total Cost'] - below['Total Cost']);
 }
 
 /** How often the access runs in one execution: the inner side of a nested loop runs once for each outer row. */
@@ -92,8 +105,7 @@ function heapCostOf(
   randomPageCost: number,
 ): number {
   const scattered = Math.min(matched, table.pages);
-  // An index that covers the access still looks at pages that VACUUM has not marked; a tenth is taken.
-  if (candidate.included.length > 0) return 0.1 * scattered * randomPageCost;
+  if (candidate.included.length > 0) return unmarkedShare(table) * scattered * randomPageCost;
   const together = matched * (table.pages / table.rows);
   const inIndexOrder = (correlation ** 2 * together + (1 - correlation ** 2) * scattered) * randomPageCost;
   if (candidate.isSorted) return inIndexOrder;
@@ -101,6 +113,12 @@ function heapCostOf(
   const pages = Math.min(table.pages, (2 * table.pages * matched) / (2 * table.pages + matched));
   const pageCost = randomPageCost - (randomPageCost - 1) * Math.sqrt(pages / Math.max(1, table.pages));
   return Math.min(inIndexOrder, pages * pageCost);
+}
+
+/** The share of pages that VACUUM has not marked as visible to all: an index that covers the access has to look into them still. */
+function unmarkedShare({ pages, visible_pages: visible }: TableFacts): number {
+  // Even right after a VACUUM a tenth is taken, since rows go on changing; and before the first one, since there will be one.
+  return visible === 0 || pages === 0 ? LEAST_UNMARKED : Math.max(LEAST_UNMARKED, 1 - visible / pages);
 }
 
 function entryBytes(candidate: Candidate, columns: ReadonlyMap<string, ColumnFacts>): number {

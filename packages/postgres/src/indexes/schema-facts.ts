@@ -16,6 +16,8 @@ export interface TableFacts {
   readonly table: string;
   readonly rows: number;
   readonly pages: number;
+  /** Of them, those that VACUUM has marked as visible to everybody. */
+  readonly visible_pages: number;
   readonly sequential_scans: number;
   readonly index_scans: number;
   readonly inserts: number;
