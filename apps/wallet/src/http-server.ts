@@ -2,7 +2,9 @@ import Fastify, { LogController, type FastifyBaseLogger, type FastifyInstance } 
 import { endConnectionsWhileClosing } from './closing-connections.js';
 import type { LimitsConfig, TrustedProxies } from './config/limits-config.js';
 import type { TlsConfig } from './config/tls-config.js';
+import { installJsonBody } from './json-body.js';
 import { installErrorHandler } from './routes/error-handler.js';
+import { installUnmatched } from './routes/unmatched.js';
 import { installValidation } from './routes/validation.js';
 import { installSecurityHeaders } from './security-headers.js';
 import { endSlowReaders } from './slow-readers.js';
@@ -40,11 +42,11 @@ export function createHttpServer(logger: FastifyBaseLogger, limits: LimitsConfig
   });
   endConnectionsWhileClosing(app);
   endSlowReaders(app, limits.responseTimeoutMs);
-  // JSON in and out: any other type is refused by its name, not for what it holds.
-  app.removeContentTypeParser('text/plain');
+  installJsonBody(app);
   app.setSerializerCompiler(() => JSON.stringify);
   installValidation(app);
   installErrorHandler(app);
+  installUnmatched(app);
   installSecurityHeaders(app);
   return app;
 }

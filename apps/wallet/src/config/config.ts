@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { THRESHOLD_BOUNDS, type ThresholdName } from '@dunlin/monitoring';
 import { readAlerts, type AlertConfig } from './alert-config.js';
 import { ConfigError } from './config-error.js';
 import { readDatabase, type DatabaseConfig } from './database-config.js';
@@ -127,8 +128,7 @@ function readConfig(environment: Environment, defaultDataFolder: string): Config
     },
     workers: readWorkers(environment, host),
     logLevel: environment.choice('LOG_LEVEL', LOG_LEVELS) ?? 'info',
-    currency:
-      environment.text('CURRENCY', { pattern: /^[A-Z]{3}$/, described: 'an ISO 4217 code such as EUR' }) ?? 'EUR',
+    currency: readCurrency(environment),
     dataFolder: absoluteDataFolder,
     database: readDatabase(environment, absoluteDataFolder),
     pool: {
@@ -227,16 +227,28 @@ function readOperator(environment: Environment): Config['operator'] {
   return { email: email ?? 'operator@localhost', password };
 }
 
+/** A ledger keeps the currency that it began with, so a misspelt one would be there for good. */
+function readCurrency(environment: Environment): string {
+  const described = 'an ISO 4217 code such as EUR';
+  const code = environment.text('CURRENCY', { pattern: /^[A-Z]{3}$/, described }) ?? 'EUR';
+  if (Intl.supportedValuesOf('currency').includes(code)) return code;
+  return environment.refuse('CURRENCY', `"${code}"`, described) ?? code;
+}
+
+/** What the API would refuse as a threshold, the environment does not set either. */
+function boundsOf(name: ThresholdName): { min: number; max: number; unit: string } {
+  const { low, high } = THRESHOLD_BOUNDS[name];
+  return { min: low, max: high, unit: name.endsWith('Ms') ? 'ms' : 'percent' };
+}
+
 function readThresholds(environment: Environment): Partial<AlertThresholds> {
-  const ms = { min: 1, max: 3_600_000, unit: 'ms' };
-  const percent = { min: 0, max: 100, unit: 'percent' };
   const read: { [Name in keyof AlertThresholds]: number | undefined } = {
-    responseTimeMs: environment.number('PERF_RESPONSE_TIME_MS', ms),
-    errorRatePercent: environment.number('PERF_ERROR_RATE_PERCENT', percent),
-    cpuUsagePercent: environment.number('PERF_CPU_USAGE_PERCENT', percent),
-    memoryUsagePercent: environment.number('PERF_MEMORY_USAGE_PERCENT', percent),
-    cacheHitRatePercent: environment.number('PERF_CACHE_HIT_RATE_PERCENT', percent),
-    slowQueryMs: environment.number('PERF_SLOW_QUERY_MS', ms),
+    responseTimeMs: environment.number('PERF_RESPONSE_TIME_MS', boundsOf('responseTimeMs')),
+    errorRatePercent: environment.number('PERF_ERROR_RATE_PERCENT', boundsOf('errorRatePercent')),
+    cpuUsagePercent: environment.number('PERF_CPU_USAGE_PERCENT', boundsOf('cpuUsagePercent')),
+    memoryUsagePercent: environment.number('PERF_MEMORY_USAGE_PERCENT', boundsOf('memoryUsagePercent')),
+    cacheHitRatePercent: environment.number('PERF_CACHE_HIT_RATE_PERCENT', boundsOf('cacheHitRatePercent')),
+    slowQueryMs: environment.number('PERF_SLOW_QUERY_MS', boundsOf('slowQueryMs')),
   };
   return Object.fromEntries(
     Object.entries(read).filter(([, value]) => value !== undefined),

@@ -20,7 +20,7 @@ export function readTokenConfig(environment: Environment): TokenConfig {
   const year = 31_536_000;
   const fromZero = { min: 0, max: year, unit: 'seconds' };
   return {
-    ttlSeconds: environment.integer('TOKEN_TTL_SECONDS', { min: 60, max: year, unit: 'seconds' }) ?? 604_800,
+    ttlSeconds: environment.integer('TOKEN_TTL_SECONDS', { min: 1, max: year, unit: 'seconds' }) ?? 604_800,
     maxAmountMinor: BigInt(
       environment.integer('TOKEN_MAX_AMOUNT', { min: 1, max: 1e12, unit: 'minor units' }) ?? 100_000,
     ),

@@ -5,8 +5,9 @@ export class InvalidQueryOption extends Error {
 
   constructor(
     readonly option: string,
-    message: string,
+    /** What is wrong with it, as the end of a sentence. */
+    readonly reason: string,
   ) {
-    super(`${option}: ${message}`);
+    super(`${option}: ${reason}`);
   }
 }

@@ -75,7 +75,7 @@ function oneOf<Value extends string>(
 
 function date(option: string, given: Date): Date {
   if (given instanceof Date && !Number.isNaN(given.getTime())) return given;
-  throw new InvalidQueryOption(option, 'is no valid Date');
+  throw new InvalidQueryOption(option, 'is no time that can be read');
 }
 
 function whole(option: string, given: number | undefined, least: number, most: number): number {

@@ -3,6 +3,7 @@ import type { AuditPosition } from '../audit/audit-page.js';
 import { readAuditPage } from '../audit/audit-page.js';
 import type { Queryable } from '../ledger/queryable.js';
 import type { Authenticate } from './authentication.js';
+import { Moment, readRange } from './moments.js';
 import { Problem } from './problem.js';
 import { bearer, closed, Id, nullable, problems, Time } from './schemas.js';
 
@@ -17,8 +18,8 @@ const AuditQuery = Type.Object(
     cursor: Type.Optional(Type.String({ maxLength: 100 })),
     userId: Type.Optional(Id),
     action: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9_./: -]{1,100}$', examples: ['user.freeze'] })),
-    from: Type.Optional(Time),
-    to: Type.Optional(Time),
+    from: Type.Optional(Moment('from')),
+    to: Type.Optional(Moment('to')),
   },
   closed,
 );
@@ -71,8 +72,7 @@ export const auditRoutes: FastifyPluginAsyncTypebox<AuditRoutesOptions> = async 
         ...(cursor === undefined ? {} : { after: readCursor(cursor) }),
         ...(userId === undefined ? {} : { userId }),
         ...(action === undefined ? {} : { action }),
-        ...(from === undefined ? {} : { from: new Date(from) }),
-        ...(to === undefined ? {} : { to: new Date(to) }),
+        ...readRange({ from, to }),
       });
       const data = found.slice(0, limit);
       const last = data.at(-1);

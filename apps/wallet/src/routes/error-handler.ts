@@ -1,9 +1,9 @@
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply } from 'fastify';
 import { LedgerBusy } from '../ledger/group-commit.js';
 import { InvalidQueryOption } from '../queries/errors.js';
 import { SignatureWorkersBusy } from '../tokens/signature-workers.js';
-import { isUnreadable } from '../unreadable-requests.js';
-import { Problem, type InvalidPart } from './problem.js';
+import { invalidPart } from './invalid-value.js';
+import { Problem } from './problem.js';
 
 const validationSubjects: Readonly<Record<string, string>> = {
   body: 'body',
@@ -21,17 +21,6 @@ export function installErrorHandler(app: FastifyInstance): void {
     const problem = asProblem(error);
     if (problem.status >= 500) request.log.error({ err: error, code: problem.code }, problem.message);
     return sendProblem(reply, problem);
-  });
-  app.setNotFoundHandler((request: FastifyRequest, reply: FastifyReply) => {
-    if (isUnreadable(request))
-      return sendProblem(
-        reply,
-        new Problem(400, 'invalid_request', 'The URL cannot be read.', {
-          errors: [{ path: '', message: 'the URL has an escape that cannot be read' }],
-        }),
-      );
-    const detail = `There is nothing at ${request.method} ${request.url.split('?', 1)[0]}`;
-    return sendProblem(reply, new Problem(404, 'not_found', detail));
   });
 }
 
@@ -51,8 +40,10 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
 export function asProblem(error: FastifyError | Error): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof InvalidQueryOption) {
-    const path = `/${queryNames[error.option] ?? error.option}`;
-    return new Problem(400, 'invalid_request', error.message, { errors: [{ path, message: error.message }] });
+    const [path, message] = [`/${queryNames[error.option] ?? error.option}`, error.reason];
+    return new Problem(400, 'invalid_request', `The query is invalid: ${path} ${message}.`, {
+      errors: [{ path, message }],
+    });
   }
   if (error instanceof LedgerBusy || error instanceof SignatureWorkersBusy) {
     return new Problem(503, 'overloaded', 'Too many operations are waiting; try again.', { retryAfterSeconds: 1 });
@@ -73,24 +64,6 @@ function validationProblem(error: FastifyError): Problem {
       ? `The ${subject} is invalid.`
       : `The ${subject} is invalid: ${first.path === '' ? '' : `${first.path} `}${first.message}.`;
   return new Problem(400, 'invalid_request', detail, { errors });
-}
-
-function invalidPart(one: {
-  instancePath: string;
-  keyword: string;
-  message?: string;
-  params: Record<string, unknown>;
-}): InvalidPart {
-  if (one.keyword === 'required') {
-    return { path: `${one.instancePath}/${String(one.params.missingProperty)}`, message: 'is required' };
-  }
-  if (one.keyword === 'additionalProperties') {
-    return { path: `${one.instancePath}/${String(one.params.additionalProperty)}`, message: 'is not a known field' };
-  }
-  if (one.keyword === 'enum') {
-    return { path: one.instancePath, message: `must be one of ${(one.params.allowedValues as unknown[]).join(', ')}` };
-  }
-  return { path: one.instancePath, message: one.message ?? 'is invalid' };
 }
 
 function frameworkProblem(error: FastifyError | Error): Problem | undefined {

@@ -21,7 +21,8 @@ export const Currency = Type.String({ pattern: '^[A-Z]{3}$', examples: ['EUR'] }
  * UTF-8, so it would be read back as something else.
  */
 export const Text = (options: { minLength?: number; maxLength: number; description?: string }): TString =>
-  Type.String({ ...options, pattern: '^[^\\u0000\\ud800-\\udfff]*$' });
+  Type.String({ ...options, pattern: textPattern });
+export const textPattern = '^[^\\u0000\\ud800-\\udfff]*$';
 
 /** One of a few words. */
 export const words = <Word extends string>(values: readonly Word[], options: object = {}): TUnsafe<Word> =>

@@ -1,6 +1,7 @@
 import { Ajv, type Options } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifyInstance } from 'fastify';
+import { isMoment, momentFormat } from './moments.js';
 
 /**
  * How requests are checked. Bodies are taken at their word: a number is not a string, an unknown field is an error, and nothing is
@@ -16,6 +17,7 @@ function withFormats(options: Options): Ajv {
   const ajv = new Ajv({ allErrors: true, useDefaults: true, removeAdditional: false, strict: false, ...options });
   // The package is CommonJS; its default export is the function, one level down for the type checker only.
   (addFormats as unknown as (ajv: Ajv) => void)(ajv);
+  ajv.addFormat(momentFormat, isMoment);
   // The package's own `uuid` lets a `urn:uuid:` pass in front, which the database does not read.
   ajv.addFormat('uuid', /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i);
   return ajv;

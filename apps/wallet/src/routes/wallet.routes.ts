@@ -11,6 +11,7 @@ import type { QueryOptimizationService } from '../queries/query-optimization-ser
 import type { Authenticate } from './authentication.js';
 import type { TypedApp } from './typed-app.js';
 import { markReplayed, readIdempotency } from './idempotency.js';
+import { Moment, readRange } from './moments.js';
 import { originOf } from './origin.js';
 import { balanceTag, presentBalance, presentTransaction } from './presentation.js';
 import { Problem } from './problem.js';
@@ -24,7 +25,6 @@ import {
   idempotencyHeaders,
   problems,
   Text,
-  Time,
   TransactionSchema,
   TransactionStatusSchema,
   TransactionTypeSchema,
@@ -45,8 +45,8 @@ const HistoryQuery = Type.Object(
     cursor: Type.Optional(Type.String({ maxLength: 100 })),
     type: Type.Optional(TransactionTypeSchema),
     status: Type.Optional(TransactionStatusSchema),
-    from: Type.Optional(Time),
-    to: Type.Optional(Time),
+    from: Type.Optional(Moment('from')),
+    to: Type.Optional(Moment('to')),
     order: Type.Optional(words(['asc', 'desc'], { default: 'desc' })),
   },
   closed,
@@ -207,10 +207,11 @@ function mayRead(
 
 function historyOptions(query: Static<typeof HistoryQuery>): HistoryOptions {
   const { from, to, order, ...rest } = query;
+  const range = readRange({ from, to });
   return {
     ...rest,
-    ...(from === undefined ? {} : { startDate: new Date(from) }),
-    ...(to === undefined ? {} : { endDate: new Date(to) }),
+    ...(range.from === undefined ? {} : { startDate: range.from }),
+    ...(range.to === undefined ? {} : { endDate: range.to }),
     ...(order === undefined ? {} : { orderDirection: order }),
   };
 }

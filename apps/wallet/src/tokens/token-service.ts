@@ -52,7 +52,7 @@ export type RedemptionOutcome =
   | { kind: 'invalid'; path: string; reason: string }
   | Extract<OperationOutcome, { kind: 'refused' }>;
 
-export const shortestLifetimeSeconds = 60;
+export const shortestLifetimeSeconds = 1;
 export const mostTokensOfPurchase = 100;
 export const mostTokensOfRedemption = 100;
 

@@ -275,7 +275,16 @@ describe('reading', () => {
   test('is for operators, and refuses what it cannot use', async () => {
     expectProblem(await alice.http.get('/admin/audit'), 403, 'forbidden');
     expectProblem(await wallet.http.get('/admin/audit'), 401, 'authentication_required');
-    for (const query of ['?limit=0', '?limit=201', '?cursor=x', '?userId=x', '?from=yesterday', '?x=1', '?action=%25'])
+    for (const query of [
+      '?limit=0',
+      '?limit=201',
+      '?cursor=x',
+      '?userId=x',
+      '?from=yesterday',
+      '?x=1',
+      '?action=%25',
+      '?to=2016-12-31T23:59:60Z',
+    ])
       expectProblem(await wallet.operator.get(`/admin/audit${query}`), 400, 'invalid_request');
   });
 
@@ -315,6 +324,10 @@ describe('reading', () => {
       const before = (await audit(`?${filter}&to=${at}`)).data;
       expect(before.length).toBeGreaterThan(0);
       expect(before.every((line) => line.at < at)).toBe(true);
+      const [day, next] = [at.slice(0, 10), new Date(Date.parse(at) + 86_400_000).toISOString().slice(0, 10)];
+      const ofThatDay = (await audit(`?${filter}&from=${day}&to=${day}`)).data;
+      expect(ofThatDay).toEqual((await audit(`?${filter}&from=${day}T00:00:00Z&to=${next}T00:00:00Z`)).data);
+      expect(ofThatDay.length).toBeGreaterThan(0);
     }
   });
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeScratchFolder, removeScratchFolder } from '@dunlin/testkit';
+import { THRESHOLD_BOUNDS } from '@dunlin/monitoring';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../src/config/config-error.js';
 import { configVariables, loadConfig } from '../../src/config/config.js';
@@ -56,6 +57,20 @@ describe('loadConfig', () => {
 
   test.each(['80ms', '0x50', '1e3', 'NaN', ' 1 2', '-1'])('refuses %j as a number of milliseconds', (value) => {
     expect(refusal({ HEALTH_CHECK_INTERVAL: value }).message).toContain('HEALTH_CHECK_INTERVAL');
+  });
+
+  test('takes a threshold within the bounds that the API keeps, and no other', () => {
+    for (const [name, { variable, low, high }] of Object.entries(THRESHOLD_BOUNDS)) {
+      for (const value of [low, high])
+        expect(loadConfig({ [variable]: String(value) }, '/data').thresholds).toEqual({ [name]: value });
+      for (const value of [low - 1, high + 1])
+        expect(refusal({ [variable]: String(value) }).message).toContain(`${variable}: given "${value}"; allowed:`);
+    }
+  });
+
+  test('takes the code of a currency that there is', () => {
+    expect(loadConfig({ CURRENCY: 'JPY' }, '/data').currency).toBe('JPY');
+    expect(refusal({ CURRENCY: 'EUP' }).message).toContain('CURRENCY: given "EUP"; allowed: an ISO 4217 code');
   });
 
   test.each([

@@ -91,6 +91,27 @@ test('from is inclusive, to exclusive, and a zone other than UTC is understood',
   expect(same.data).toEqual(expected);
 });
 
+test('a day alone is meant from its first moment to its last, UTC', async () => {
+  const day = newestFirst[0]!.createdAt.slice(0, 10);
+  const expected = newestFirst.filter(({ createdAt }) => createdAt.startsWith(day));
+  expect((await user.http.history(`?limit=100&from=${day}&to=${day}`)).data).toEqual(expected);
+  const dayAfter = new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10);
+  expect((await user.http.history(`?limit=100&from=${dayAfter}`)).data).toEqual([]);
+  expect((await user.http.history(`?limit=100&from=${day}T00:00:00Z&to=${dayAfter}T00:00:00Z`)).data).toEqual(expected);
+});
+
+test('what is wrong is told in the words of the query, once', async () => {
+  const late = expectProblem(
+    await user.http.get('/wallet/transactions?to=2016-12-31T23:59:60Z'),
+    400,
+    'invalid_request',
+  );
+  expect(late.detail).toBe(`The query is invalid: /to ${late.errors?.[0]?.message}.`);
+  const both = expectProblem(await user.http.get('/wallet/transactions?page=1&cursor=x'), 400, 'invalid_request');
+  expect(both.detail).toBe('The query is invalid: /cursor a cursor already says where to go on; leave page out.');
+  expect(both.errors).toEqual([{ path: '/cursor', message: 'a cursor already says where to go on; leave page out' }]);
+});
+
 test.each([
   'page=0',
   'page=-1',
@@ -108,7 +129,9 @@ test.each([
   'from=yesterday',
   'from=2024-13-01T00:00:00.000Z',
   'from=2024-02-30T00:00:00.000Z',
-  'from=2024-01-01',
+  'from=2024-02-30',
+  'from=2024-01',
+  'from=2024-01-01T00:00:00',
   'from=1700000000000',
   'to=2016-12-31T23:59:60Z',
   'cursor=AAAA',

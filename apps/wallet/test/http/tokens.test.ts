@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { createLocalJWKSet, compactVerify, type JSONWebKeySet } from 'jose';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -68,7 +69,7 @@ describe('purchase', () => {
     ['a denomination that is a number', { amount: '10', denominations: [10] }, '/denominations/0'],
     ['too many denominations', { amount: '101', denominations: Array(101).fill('1') }, '/denominations'],
     ['a token worth too much', { amount: '5001', denominations: ['5001'] }, '/denominations'],
-    ['a lifetime that is too short', { amount: '10', expiresInSeconds: 59 }, '/expiresInSeconds'],
+    ['a lifetime that is too short', { amount: '10', expiresInSeconds: 0 }, '/expiresInSeconds'],
     ['a lifetime that is too long', { amount: '10', expiresInSeconds: 86_401 }, '/expiresInSeconds'],
     ['a lifetime beyond all time', { amount: '10', expiresInSeconds: 1e300 }, '/expiresInSeconds'],
     ['a broken lifetime', { amount: '10', expiresInSeconds: 3600.5 }, '/expiresInSeconds'],
@@ -283,6 +284,19 @@ describe('redeem', () => {
     expect(problem).toMatchObject({ ids: [tokens[0]!.id] });
     const balance = await user.http.get('/wallet/balance', { 'cache-control': 'no-cache' });
     expect(balance.body).toMatchObject({ available: '0', offline: '0', pending: '8', total: '8' });
+  });
+
+  test('a token may be bought for a second, and is refunded when that is over', async () => {
+    const user = await wallet.fundedUser('8');
+    const { tokens } = await user.http.buy('8', { denominations: ['8'], expiresInSeconds: 1 });
+    const { issuedAt, expiresAt, token } = tokens[0]!;
+    expect(Date.parse(expiresAt) - Date.parse(issuedAt)).toBe(1_000);
+    expect(await user.http.balance()).toMatchObject({ available: '0', offline: '8', pending: '0', total: '8' });
+    while (Date.now() <= Date.parse(expiresAt)) await setTimeout(50);
+    expect(await user.http.balance()).toMatchObject({ available: '0', offline: '0', pending: '8', total: '8' });
+    expectProblem(await redeem(user, token), 409, 'token_not_active');
+    expect((await wallet.operator.post('/performance/database/maintenance', {})).status).toBe(202);
+    expect(await user.http.balance()).toMatchObject({ available: '8', offline: '0', pending: '0', total: '8' });
   });
 
   test.each([

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Device } from '../support/device.js';
+import type { Holder, Person } from './crash-people.js';
 import { CrashPieces, passOn, type Piece } from './crash-pieces.js';
 
 /** A number from 0 up to 1, the same row of them for the same seed (mulberry32). */
@@ -11,16 +11,6 @@ export function seeded(seed: number): () => number {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
   };
-}
-
-export interface Person {
-  id: string;
-  token: string;
-}
-
-/** Somebody with a device, who can pass tokens on without a network. */
-export interface Holder extends Person {
-  device: Device;
 }
 
 type Kind =

@@ -1,4 +1,4 @@
-import type { Holder } from './crash-load.js';
+import type { Holder } from './crash-people.js';
 
 /** Something that a device can pay with: a token, or an output of a transfer that the wallet has taken in. */
 export interface Piece {

@@ -5,7 +5,8 @@ import { startTestPostgres, type TestPostgres } from '@dunlin/testkit';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { reconcile } from '../../src/ledger/reconciliation.js';
 import { CrashBooks } from './crash-books.js';
-import { ask, CrashLoad, isFinal, seeded, type Asked, type Holder, type Person, type Told } from './crash-load.js';
+import { ask, CrashLoad, isFinal, seeded, type Asked, type Told } from './crash-load.js';
+import type { Holder, Person } from './crash-people.js';
 import { newDevice } from '../support/device.js';
 import { get, post, startWallet, until, type WalletProcess } from './wallet-process.js';
 

@@ -91,7 +91,7 @@ function numberOf(schema: Json): fc.Arbitrary<number> {
 
 function textOf(schema: Json, known: KnownValues): fc.Arbitrary<string> {
   if (schema['format'] === 'uuid') return fc.constantFrom(...known.ids);
-  if (schema['format'] === 'date-time') {
+  if (schema['format'] === 'moment') {
     return fc
       .date({ min: new Date('1970-01-01'), max: new Date('2100-01-01'), noInvalidDate: true })
       .map((date) => date.toISOString());
