@@ -302,7 +302,8 @@ async function openDoors(services: RouteServices, logger: Logger, lifecycle: Lif
   lifecycle.onClose('load gauge', () => gauge.stop());
   installLoadShedding(http, gauge);
   const { rateCounters, ...answersAhead } = await registerRoutes(http, services);
-  new FastLane({ accessTokens, cacheService, gauge, limit: rateCounters[0], tracker }).install(http);
+  const { balances } = services.queries;
+  new FastLane({ accessTokens, cacheService, gauge, limit: rateCounters[0], tracker, balances, logger }).install(http);
   const shared = shareCounters(redisConnection(config.redis), rateCounters);
   lifecycle.onClose('rate limits', () => shared?.stop());
   const readiness = new Readiness();

@@ -3,12 +3,13 @@ import type { Acknowledgement } from './coherence/acknowledgements.js';
 import { Coherence } from './coherence/coherence.js';
 import type { StaleNames } from './coherence/commit-log.js';
 import { pause } from './clock.js';
-import { CacheCore } from './core.js';
+import { CacheCore, checkKey } from './core.js';
 import type { Entry } from './entry.js';
 import { LoadPath } from './load-path.js';
 import type { Loader, Lookup, LookupOptions } from './lookup.js';
 import { measure, percentage, type CacheMetrics } from './metrics.js';
 import { resolveOptions, type CacheCall, type CacheServiceOptions, type ResolvedOptions } from './options.js';
+import { memoryClassOf, OpenFill } from './open-fill.js';
 import { ReadPath, type Found } from './read-path.js';
 import { connectRedis, type RedisParts } from './redis/parts.js';
 import { handOut } from './value.js';
@@ -143,6 +144,17 @@ export class CacheService extends EventEmitter<CacheEvents> {
     if (!counters) return;
     counters.hits += 1;
     counters.memory.hits += 1;
+  }
+
+  /**
+   * Begins a load that the caller runs by himself, for a class that memory alone keeps, such as the strict ones. For whoever has a quicker way
+   * to the data than a loader a key, such as one statement for many. `missed`: memory was asked before and had nothing. `onCall` is not told.
+   */
+  openFill(key: string, missed: boolean): OpenFill {
+    checkKey(key);
+    const policy = memoryClassOf(this.core, key);
+    if (missed && policy.inMemory) policy.counters.memory.misses += 1;
+    return new OpenFill(this.core, key, policy);
   }
 
   /** The cached value, or the loader's: one load at a time for a key, in this process and, over Redis, in all. */

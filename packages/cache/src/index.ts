@@ -1,4 +1,5 @@
 export { CacheService, type CacheEvents, type MemoryHit } from './cache-service.js';
+export type { FilledBytes, OpenFill } from './open-fill.js';
 export type { CacheCall, CacheServiceOptions } from './options.js';
 export type { Clock } from './clock.js';
 export { systemClock } from './clock.js';

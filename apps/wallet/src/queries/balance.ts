@@ -19,7 +19,7 @@ export interface UserBalance {
   nextExpiryAt: Date | null;
 }
 
-interface BalanceRow {
+export interface BalanceRow {
   currency: string;
   balance: bigint;
   held: bigint;
@@ -30,18 +30,20 @@ interface BalanceRow {
   next_expiry_at: Date | null;
 }
 
-/** One statement, one snapshot: the account row by its key, the tokens from `idx_tokens_active_user` alone. */
-export const balanceStatement = statement(
-  'user_balance',
-  `
-    select a.currency, a.balance, a.held, a.version, now() as as_of, t.offline, t.lapsed, t.next_expiry_at
+/** One statement, one snapshot: the account row by its key, the tokens from `idx_tokens_active_user` alone. A `where` follows. */
+export const balanceColumns = `
+    select a.id, a.currency, a.balance, a.held, a.version, now() as as_of, t.offline, t.lapsed, t.next_expiry_at
       from accounts a
       left join lateral (
         select sum(amount) filter (where expires_at > now())::bigint as offline,
                sum(amount) filter (where expires_at <= now())::bigint as lapsed,
                min(expires_at) filter (where expires_at > now()) as next_expiry_at
           from tokens where user_id = a.id and status = 'active'
-      ) t on true
+      ) t on true`;
+
+export const balanceStatement = statement(
+  'user_balance',
+  `${balanceColumns}
      where a.id = $1 and a.kind = 'user'`,
   { readOnly: true },
 );
@@ -50,7 +52,11 @@ export const balanceStatement = statement(
 export async function readUserBalance(database: Queryable, userId: string): Promise<UserBalance | undefined> {
   const { rows } = await database.query<BalanceRow>(balanceStatement, [userId]);
   const row = rows[0];
-  if (row === undefined) return undefined;
+  return row && balanceOf(userId, row);
+}
+
+/** What the row of `userId` says. */
+export function balanceOf(userId: string, row: BalanceRow): UserBalance {
   const offline = row.offline ?? 0n;
   const pending = row.held + (row.lapsed ?? 0n);
   const available = row.balance - row.held;

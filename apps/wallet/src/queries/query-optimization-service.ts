@@ -1,7 +1,8 @@
 import { reconcile, type Reconciliation } from '../ledger/reconciliation.js';
 import type { Queryable } from '../ledger/queryable.js';
 import type { Transaction } from '../ledger/transaction.js';
-import { readUserBalance, type UserBalance } from './balance.js';
+import type { UserBalance } from './balance.js';
+import { BalanceReads } from './balance-reads.js';
 import type { DatabaseCare } from './database-care.js';
 import { InvalidQueryOption } from './errors.js';
 import type { HistoryPage } from './history.js';
@@ -25,16 +26,19 @@ const mostTokensOfUpdate = 100_000;
 
 /** The wallet's reads, each one statement served by an index, and the care for the database that they run on. */
 export class QueryOptimizationService {
-  constructor(private readonly options: QueryOptimizationServiceOptions) {}
+  /** Behind `getUserBalance`, for whoever asks without a promise. */
+  readonly balances: BalanceReads;
+
+  constructor(private readonly options: QueryOptimizationServiceOptions) {
+    this.balances = new BalanceReads(options.database);
+  }
 
   /**
-   * A user's money. One statement, whatever the length of the history.
+   * A user's money. One statement, whatever the length of the history; one for many where many ask at once.
    * @throws InvalidQueryOption when there is no such account.
    */
-  async getUserBalance(userId: string): Promise<UserBalance> {
-    const balance = await readUserBalance(this.options.database, userId);
-    if (balance === undefined) throw new InvalidQueryOption('userId', 'there is no account with this id');
-    return balance;
+  getUserBalance(userId: string): Promise<UserBalance> {
+    return this.balances.read(userId);
   }
 
   /**

@@ -25,15 +25,18 @@ export function installErrorHandler(app: FastifyInstance): void {
 }
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  const fields = problemFields(problem);
+  for (let at = 0; at + 1 < fields.length; at += 2) reply.header(fields[at] ?? '', fields[at + 1]);
+  return reply.code(problem.status).serializer(JSON.stringify).send(problem.toDocument());
+}
+
+/** The header fields of a problem's answer, one name and value after the other. */
+export function problemFields(problem: Problem): string[] {
+  const fields = ['content-type', 'application/problem+json', 'cache-control', 'no-store'];
   const { retryAfterSeconds } = problem.extra;
-  if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
-  if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
-  return reply
-    .code(problem.status)
-    .header('cache-control', 'no-store')
-    .type('application/problem+json')
-    .serializer(JSON.stringify)
-    .send(problem.toDocument());
+  if (retryAfterSeconds !== undefined) fields.push('retry-after', String(retryAfterSeconds));
+  if (problem.status === 401) fields.push('www-authenticate', 'Bearer');
+  return fields;
 }
 
 /** What to tell the client of `error`. */

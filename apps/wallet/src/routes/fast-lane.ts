@@ -1,17 +1,25 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import type { CacheService, MemoryHit } from '@dunlin/cache';
-import { heldAnswer, sendHeld, type ResponseCachePolicy } from '@dunlin/cache/node-http';
+import {
+  heldAnswer,
+  sendHeld,
+  type AnswerWanted,
+  type HeldAnswer,
+  type ResponseCachePolicy,
+} from '@dunlin/cache/node-http';
 import type { CacheSpan, RequestRecord } from '@dunlin/monitoring';
 import type { RequestTracker } from '@dunlin/monitoring/node-http';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import type { AccessClaims, AccessTokenCheck } from '../accounts/access-tokens.js';
 import type { PrincipalState, Role } from '../accounts/user.js';
 import { responsePolicies, type LaneRequest } from '../caching/response-policies.js';
 import { principalKey } from '../caching/wallet-cache.js';
+import type { BalanceReads } from '../queries/balance-reads.js';
 import type { LoadGauge } from '../limits/load-gauge.js';
 import { securityHeaders, transportSecurity } from '../security-headers.js';
 import { readAsked, type Asked } from './asked.js';
+import { LaneLoad } from './lane-load.js';
 import { rateLimitField, wholeSeconds, type RateLimit } from './rate-limit.js';
 
 export interface FastLaneOptions {
@@ -22,6 +30,9 @@ export interface FastLaneOptions {
   limit: RateLimit | undefined;
   /** The tracker of the whole server. */
   tracker: RequestTracker;
+  /** Where a balance comes from that memory may not give. */
+  balances: BalanceReads;
+  logger: FastifyBaseLogger;
 }
 
 /** A route whose kept answers go out here. */
@@ -29,6 +40,10 @@ interface LaneRoute {
   readonly path: string;
   readonly policy: ResponseCachePolicy<LaneRequest>;
   readonly roles: readonly Role[];
+  /** Whether the query is part of the answer's key. Where it is not, only an address without one is sure to be what the routes accept. */
+  readonly keyedByQuery: boolean;
+  /** Whether the lane also answers what memory has not: then with one statement that many share. */
+  readonly loads: boolean;
   /**
    * What a trace says of the two looks into memory, the same for every request, so that a hit makes nothing that lives on. Both are over
    * within the first hundredth of a millisecond, which is told as 0.
@@ -48,28 +63,39 @@ interface Ready {
   readonly userId: string;
   readonly asked: Asked;
   readonly principal: MemoryHit;
-  readonly held: NonNullable<ReturnType<typeof heldAnswer>>;
+  /** The key that the answer is kept under. */
+  readonly key: string;
+  readonly held: HeldAnswer | undefined;
+}
+
+/** A request that was let in and is being counted. */
+interface Admitted {
+  readonly record: RequestRecord;
+  /** Fields that its answer carries besides the answer's own. */
+  readonly fields: string[];
 }
 
 /**
- * Answers reads whose answer lies in memory before Fastify sees the request (decision 0075). It answers only what the routes would have
- * answered with the same fields and bytes: the token is good and its bearer known, active and of the right role, the cache holds its lease
- * and the answer, the limit is not reached, the service not overloaded. At the first doubt it steps aside having changed and counted
- * nothing, and the routes decide, refuse and explain. It is synchronous from end to end, so nothing can change between the checks
- * and the answer.
+ * Answers reads before Fastify sees the request (decisions 0075, 0094): those whose answer lies in memory, and balances that have to be read.
+ * It answers only what the routes would have answered with the same fields and bytes: the token is good and its bearer known, active and of
+ * the right role, the cache holds its lease, the limit is not reached, the service not overloaded. At the first doubt it steps aside having
+ * changed and counted nothing, and the routes decide, refuse and explain. It is synchronous up to the answer, or to the question that goes
+ * to the database, so nothing can change between the checks and that.
  */
 export class FastLane {
   private readonly routes: ReadonlyMap<string, LaneRoute>;
   /** By what a token says: it is one object for as long as the token is remembered. */
   private readonly keys = new WeakMap<AccessClaims, LaneKeys>();
   private isClosing = false;
+  /** Once for each answer that was waited for, or for its client that went away. */
+  private readonly leave = (): void => this.options.gauge.leave();
 
   constructor(private readonly options: FastLaneOptions) {
     const policies = responsePolicies<LaneRequest>((request) => request.principalId);
     this.routes = new Map(
       [
-        laneRoute('/wallet/balance', policies.balance, ['user', 'operator']),
-        laneRoute('/wallet/transactions', policies.history, ['user', 'operator']),
+        laneRoute('/wallet/balance', policies.balance, { keyedByQuery: false, loads: true }),
+        laneRoute('/wallet/transactions', policies.history, { keyedByQuery: true, loads: false }),
       ].map((route) => [route.path, route]),
     );
   }
@@ -96,13 +122,16 @@ export class FastLane {
     if (this.isClosing || (method !== 'GET' && method !== 'HEAD')) return false;
     const query = url.indexOf('?');
     const route = this.routes.get(query < 0 ? url : url.slice(0, query));
+    if (query >= 0 && route?.keyedByQuery === false) return false;
     const ready = route && this.ready(route, request);
     if (!route || !ready || !this.options.gauge.enter()) return false;
-    try {
-      return this.answer(route, ready, request, response);
-    } finally {
-      this.options.gauge.leave();
-    }
+    const admitted = this.admit(route, ready, request, response);
+    if (admitted === undefined || ready.held !== undefined) this.leave();
+    if (admitted === undefined) return false;
+    const wanted = { ifNoneMatch: ready.asked.ifNoneMatch, headOnly: method === 'HEAD' };
+    if (ready.held === undefined) this.load(route, ready, admitted, wanted, response);
+    else this.send(route, ready.held, admitted, wanted, response);
+    return true;
   }
 
   private ready(route: LaneRoute, request: IncomingMessage): Ready | undefined {
@@ -114,9 +143,12 @@ export class FastLane {
     const keys = this.keysOf(check.claims, route, request);
     const principal = cacheService.peekMemory(keys.principal);
     const state = principal?.value as PrincipalState | null | undefined;
-    if (!principal || !state?.isActive || !route.roles.includes(state.role)) return undefined;
-    const held = keys.answer === undefined ? undefined : heldAnswer(cacheService, keys.answer);
-    return held && { userId: check.claims.userId, asked, principal, held };
+    if (!principal || !state?.isActive || !route.roles.includes(state.role) || keys.answer === undefined)
+      return undefined;
+    const held = asked.fresh ? undefined : heldAnswer(cacheService, keys.answer);
+    // A HEAD that memory cannot answer makes no answer to keep, so it is the routes'.
+    if (held === undefined && (!route.loads || request.method === 'HEAD')) return undefined;
+    return { userId: check.claims.userId, asked, principal, key: keys.answer, held };
   }
 
   private keysOf(claims: AccessClaims, route: LaneRoute, request: IncomingMessage): LaneKeys {
@@ -129,26 +161,58 @@ export class FastLane {
     return keys;
   }
 
-  /** False when the limit is reached, which is not counted: the routes will find it so, too. */
-  private answer(route: LaneRoute, ready: Ready, request: IncomingMessage, response: ServerResponse): boolean {
+  /** Undefined when the limit is reached, which is not counted: the routes will find it so, too. */
+  private admit(
+    route: LaneRoute,
+    ready: Ready,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Admitted | undefined {
     const { cacheService, limit, tracker } = this.options;
     const fields = [...constantFields];
     if (limit !== undefined) {
       const { allowed, remaining, resetMs } = limit.counter.take(ready.userId);
-      if (!allowed) return false;
+      if (!allowed) return undefined;
       const standing = rateLimitField(limit.name, remaining, wholeSeconds(resetMs));
       fields.push('ratelimit-policy', limit.policy, 'ratelimit', standing);
     }
     const record = tracker.begin(request, response);
-    noteRoute(record, route);
+    record.route = route.path;
     if ((request.socket as Partial<TLSSocket>).encrypted === true)
       fields.push('strict-transport-security', transportSecurity);
     fields.push('x-correlation-id', record.correlationId, 'traceparent', record.traceparent);
     cacheService.countMemoryHit(ready.principal);
-    cacheService.countMemoryHit(ready.held.hit);
-    const wanted = { ifNoneMatch: ready.asked.ifNoneMatch, headOnly: request.method === 'HEAD' };
-    sendHeld(ready.held, wanted, response, fields);
-    return true;
+    return { record, fields };
+  }
+
+  private send(
+    { cacheCalls }: LaneRoute,
+    held: HeldAnswer,
+    { record, fields }: Admitted,
+    wanted: AnswerWanted,
+    response: ServerResponse,
+  ): void {
+    record.cacheCalls = cacheCalls;
+    record.cacheCallCount = cacheCalls.length;
+    this.options.cacheService.countMemoryHit(held.hit);
+    sendHeld(held, wanted, response, fields);
+  }
+
+  private load(
+    { policy, cacheCalls }: LaneRoute,
+    { userId, asked, key }: Ready,
+    { record, fields }: Admitted,
+    wanted: AnswerWanted,
+    response: ServerResponse,
+  ): void {
+    const { cacheService, balances, logger } = this.options;
+    response.on('close', this.leave);
+    const [ofPrincipal] = cacheCalls;
+    if (ofPrincipal !== undefined) record.addCacheCall(ofPrincipal);
+    const why = asked.fresh ? 'request' : 'miss';
+    const fill = cacheService.openFill(key, !asked.fresh);
+    const isClosing = (): boolean => this.isClosing;
+    balances.ask(new LaneLoad({ userId, record, response, wanted, why, fill, policy, fields, isClosing, logger }));
   }
 }
 
@@ -156,7 +220,11 @@ export class FastLane {
 const longestKeptUrl = 256;
 const constantFields: readonly string[] = Object.entries(securityHeaders).flat();
 
-function laneRoute(path: string, policy: ResponseCachePolicy<LaneRequest>, roles: readonly Role[]): LaneRoute {
+function laneRoute(
+  path: string,
+  policy: ResponseCachePolicy<LaneRequest>,
+  answers: Pick<LaneRoute, 'keyedByQuery' | 'loads'>,
+): LaneRoute {
   // The key would need fields that the lane does not read.
   if (policy.vary !== undefined) throw new Error(`${path} varies by fields, which the fast lane does not look at`);
   const cacheCalls = ['principal', policy.className].map((keyClass) => ({
@@ -167,13 +235,7 @@ function laneRoute(path: string, policy: ResponseCachePolicy<LaneRequest>, roles
     startMs: 0,
     durationMs: 0,
   }));
-  return { path, policy, roles, cacheCalls };
-}
-
-function noteRoute(record: RequestRecord, { path, cacheCalls }: LaneRoute): void {
-  record.route = path;
-  record.cacheCalls = cacheCalls;
-  record.cacheCallCount = cacheCalls.length;
+  return { path, policy, roles: ['user', 'operator'], ...answers, cacheCalls };
 }
 
 /** What the policies make their keys of. */

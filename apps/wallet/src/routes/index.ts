@@ -27,6 +27,7 @@ import type { TokenService } from '../tokens/token-service.js';
 import { adminKeyRoutes } from './admin-keys.routes.js';
 import { adminMoneyRoutes } from './admin-money.routes.js';
 import { adminUserRoutes } from './admin-users.routes.js';
+import { balanceAnswer, json } from './answers-ahead.js';
 import { auditRoutes } from './audit.routes.js';
 import { authRoutes } from './auth.routes.js';
 import { installAuthentication, principalIfAny, type Authenticate } from './authentication.js';
@@ -35,7 +36,6 @@ import { doubleSpendRoutes } from './double-spends.routes.js';
 import { holdRoutes } from './holds.routes.js';
 import { installOpenApi } from './openapi.js';
 import { installOperatorAudit } from './operator-audit.js';
-import { balanceTag, presentBalance } from './presentation.js';
 import { Problem } from './problem.js';
 import { defaultPage, presentPage, publicKeyRoutes } from './public-keys.routes.js';
 import { installRateLimits } from './rate-limit.js';
@@ -46,7 +46,7 @@ import { sessionRoutes } from './sessions.routes.js';
 import { tokenTransferRoutes } from './token-transfers.routes.js';
 import { tokenRoutes } from './tokens.routes.js';
 import { userRoutes } from './users.routes.js';
-import { secondsUntilNextExpiry, walletRoutes } from './wallet.routes.js';
+import { walletRoutes } from './wallet.routes.js';
 
 /** Makes one answer of this instance's metrics and those of the others behind its port. */
 export type JoinMetrics = (own: string, openMetrics: boolean) => Promise<string>;
@@ -120,16 +120,7 @@ export async function registerRoutes(app: FastifyInstance, services: RouteServic
   return {
     rateCounters,
     policies,
-    async balanceAnswer(userId) {
-      const balance = await queries.getUserBalance(userId);
-      const ttlSeconds = secondsUntilNextExpiry(balance);
-      return {
-        ...json(presentBalance(balance)),
-        etag: balanceTag(balance),
-        version: Number(balance.version),
-        ...(ttlSeconds === null ? {} : { ttlSeconds }),
-      };
-    },
+    balanceAnswer: async (userId) => balanceAnswer(await queries.getUserBalance(userId)),
     publicKeysAnswer: async () => json(presentPage(await publicKeys.page('0', defaultPage))),
   };
 }
@@ -178,11 +169,6 @@ async function registerTokenRoutes(
   const keys = issuerKeyChanges({ database, masterKey, keyring, cache: cacheService, rotation });
   await app.register(adminKeyRoutes, { authenticate, keys });
 }
-
-const json = (content: unknown): { body: string; contentType: string } => ({
-  body: JSON.stringify(content),
-  contentType: 'application/json; charset=utf-8',
-});
 
 /** The same guard as a promise, for a plugin that knows nothing of the wallet. */
 function operatorsOnly(

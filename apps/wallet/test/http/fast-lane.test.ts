@@ -1,48 +1,17 @@
-import { once } from 'node:events';
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startApp, type RunningApp, type RunningUser } from '../support/app.js';
+import { answerOf, ofOneExchange, overSocket as sendOverSocket, type Wire } from './support/over-socket.js';
 import { expectProblem } from './support/problems.js';
 
 let wallet: RunningApp;
 beforeAll(async () => void (wallet = await startApp({ environment: { RATE_LIMIT_MAX: '60' } })));
 afterAll(() => wallet?.close());
 
-interface Wire {
-  status: number;
-  headers: IncomingHttpHeaders;
-  body: string;
-}
-
-/** Over a socket, with no field but those that are given: `fetch` adds some, and the lane is on the server's socket alone. */
-async function overSocket(path: string, method: string, headers: Record<string, string>): Promise<Wire> {
-  const sent = httpRequest(wallet.url + path, { method, agent: false, headers }).end();
-  const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  let body = '';
-  for await (const piece of response.setEncoding('utf8')) body += String(piece);
-  return { status: response.statusCode ?? 0, headers: response.headers, body };
-}
+/** Over a socket of its own, which the lane is on and `inject` is not. */
+const overSocket = (path: string, method: string, headers: Record<string, string>): Promise<Wire> =>
+  sendOverSocket(wallet.url + path, method, headers);
 
 const bearerOf = (user: RunningUser) => ({ authorization: `Bearer ${user.session.accessToken}` });
-
-/** What belongs to one exchange and not to the answer; the connection's own fields stand on a socket only. */
-const ofOneExchange = [
-  'x-correlation-id',
-  'traceparent',
-  'ratelimit',
-  'cache-status',
-  'age',
-  'date',
-  'connection',
-  'keep-alive',
-];
-
-const answerOf = (headers: object): object =>
-  Object.fromEntries(
-    Object.entries(headers)
-      .filter(([name]) => !ofOneExchange.includes(name))
-      .map(([name, value]) => [name, String(value)]),
-  );
 
 /** Whether the lane answered: a trace shows its calls of the cache as one list, made before the request came. */
 async function wentByLane(correlationId: string): Promise<boolean> {
@@ -96,7 +65,7 @@ test('a request that it leaves to the routes is counted once', async () => {
   const principals = () =>
     wallet.app.cacheService.getMetrics().classes.find(({ name }) => name === 'principal')?.hits ?? 0;
   const before = principals();
-  const missed = await overSocket('/wallet/balance', 'GET', bearerOf(user));
+  const missed = await overSocket('/wallet/transactions', 'GET', bearerOf(user));
   expect(missed.headers['cache-status']).toBe('dunlin; fwd=miss; stored');
   expect(principals()).toBe(before + 1);
 });
@@ -144,8 +113,9 @@ test('what asks for more than the kept answer goes by the routes', async () => {
   expect((await ask({ authorization: `bearer ${token}` })).status).toBe(200);
   expect((await ask({ authorization: `Bearer ${token.slice(0, -2)}xx` })).status).toBe(401);
   expect((await overSocket('/wallet/balance', 'GET', {})).status).toBe(401);
-  expect((await overSocket('/wallet/balance/', 'GET', bearerOf(user))).status).toBe(404);
-  expect((await overSocket('/wallet/balance', 'DELETE', bearerOf(user))).status).toBe(404);
+  expect((await overSocket('/wallet/balance?x=%00', 'GET', bearerOf(user))).status).toBe(400);
+  expect((await overSocket('/wallet/balance/', 'GET', bearerOf(user))).status).toBe(308);
+  expect((await overSocket('/wallet/balance', 'DELETE', bearerOf(user))).status).toBe(405);
 });
 
 test('HEAD and If-None-Match get the fields of the kept answer and no body', async () => {

@@ -73,6 +73,13 @@ export function encodeAnswer(answer: CachedAnswer): Buffer {
   return Buffer.concat([prefix, head, answer.body]);
 }
 
+/** The same for one who keeps the bytes themselves, not a copy: whoever finds them need not parse them. */
+export function encodeOnce(answer: CachedAnswer): Buffer {
+  const bytes = encodeAnswer(answer);
+  parsed.set(bytes, answer);
+  return bytes;
+}
+
 /** Undefined for a value under the same key that is no answer, such as one that was set by hand. */
 export function decodeAnswer(value: unknown): CachedAnswer | undefined {
   if (!Buffer.isBuffer(value)) return undefined;

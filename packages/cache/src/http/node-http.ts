@@ -1,9 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { CacheService, MemoryHit } from '../cache-service.js';
-import { decodeAnswer, matchesEntity, type CachedAnswer } from './answer.js';
+import type { OpenFill } from '../open-fill.js';
+import { decodeAnswer, encodeOnce, makeAnswer, matchesEntity, type CachedAnswer } from './answer.js';
+import { cacheStatus } from './cache-status.js';
 import { endWith } from './write-body.js';
+import type { AnswerAhead } from './warm-answer.js';
 
 export * from './policy.js';
+export type { AnswerAhead } from './warm-answer.js';
 
 /** An answer that memory holds and may give now. */
 export interface HeldAnswer {
@@ -40,12 +44,63 @@ export function sendHeld(
   fields: readonly string[],
 ): void {
   const { hit, answer } = held;
-  const spared = wanted.ifNoneMatch !== undefined && matchesEntity(wanted.ifNoneMatch, answer.etag);
-  const status = answer.statusOfHit(hit.ttlSeconds);
   const age = String(Math.floor(hit.ageSeconds));
+  send(answer, ['cache-status', answer.statusOfHit(hit.ttlSeconds), 'age', age], wanted, response, fields);
+}
+
+/** An answer that was just made, and why memory did not give it. */
+export interface FreshAnswer {
+  readonly answer: CachedAnswer;
+  readonly why: 'miss' | 'request';
+  readonly stored: boolean;
+}
+
+/**
+ * Ends `fill` with an answer as its handler would have made it, and gives it for `sendFresh`. `cacheControl` is the policy's, for answers that
+ * name none. Cost: about as much as serialising it.
+ */
+export function fillFresh(
+  fill: OpenFill,
+  made: AnswerAhead,
+  cacheControl: string,
+  why: FreshAnswer['why'],
+): FreshAnswer {
+  const { body, contentType, etag, ttlSeconds, version } = made;
+  const headers = new Map([
+    ['content-type', contentType],
+    ['cache-control', cacheControl],
+  ]);
+  if (etag !== undefined) headers.set('etag', etag);
+  const answer = makeAnswer(headers, Buffer.from(body));
+  const stored = fill.keep({
+    bytes: encodeOnce(answer),
+    ...(version === undefined ? {} : { version }),
+    ...(ttlSeconds === undefined ? {} : { capTtlSeconds: ttlSeconds }),
+  });
+  return { answer, why, stored };
+}
+
+/** Sends an answer that was just made, as `sendHeld` sends a kept one. */
+export function sendFresh(
+  { answer, why, stored }: FreshAnswer,
+  wanted: AnswerWanted,
+  response: ServerResponse,
+  fields: readonly string[],
+): void {
+  send(answer, ['cache-status', cacheStatus({ kind: 'forwarded', why, stored })], wanted, response, fields);
+}
+
+function send(
+  answer: CachedAnswer,
+  ofCache: readonly string[],
+  wanted: AnswerWanted,
+  response: ServerResponse,
+  fields: readonly string[],
+): void {
+  const spared = wanted.ifNoneMatch !== undefined && matchesEntity(wanted.ifNoneMatch, answer.etag);
   // Type and length first: who watches `writeHead` looks for those two.
   const own = spared ? answer.fields : answer.fieldsWithLength;
-  const all = [...own, 'cache-status', status, 'age', age, ...fields];
+  const all = [...own, ...ofCache, ...fields];
   if (spared) {
     response.writeHead(304, all);
     response.end();
