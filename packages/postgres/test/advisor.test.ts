@@ -1,4 +1,4 @@
-import { createTestDatabase, type TestDatabase } from '@dunlin/testkit';
+import { createTestDatabase, ManualClock, type TestDatabase } from '@dunlin/testkit';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   applyRecommendation,
@@ -42,8 +42,8 @@ async function prepare(url: string): Promise<void> {
   await db.close();
 }
 
-function database(): Database {
-  const created = new Database({ connectionString: target.url });
+function database(clock?: ManualClock): Database {
+  const created = new Database({ connectionString: target.url, ...(clock === undefined ? {} : { clock }) });
   open.push(created);
   return created;
 }
@@ -100,6 +100,31 @@ describe('a schema that lacks an index', () => {
     const { topQueries } = await analyzer.analyze();
     expect(topQueries.map((one) => one.query)).toContain('SELECT id FROM people WHERE email = ?');
     expect(topQueries.filter((one) => /pg_catalog|pg_class|pg_stat|^EXPLAIN/i.test(one.query))).toEqual([]);
+  });
+
+  it('is told the same by a second look, and after half a day of looking only what has happened since', async ({ skip }) => {
+    const clock = new ManualClock();
+    const db = database(clock);
+    const { rowCount } = await db.query("SELECT 1 FROM pg_extension WHERE extname = 'pg_stat_statements'");
+    if (rowCount === 0) skip('pg_stat_statements is not installed');
+    const analyzer = new QueryAnalyzer(db);
+    const callsNow = async (): Promise<number | undefined> =>
+      (await analyzer.analyze()).topQueries.find((one) => one.query === 'SELECT id FROM people WHERE email = ?')?.calls;
+    const ask = async (times: number): Promise<void> => {
+      for (let i = 0; i < times; i += 1) await db.query(byEmail, ['p7@example.test']);
+    };
+    const hours = (count: number): Promise<void> => clock.advance(count * 3_600_000);
+    await ask(25);
+    expect([await callsNow(), await callsNow()]).toEqual([25, 25]);
+    await hours(11);
+    await ask(4);
+    expect(await callsNow()).toBe(29);
+    await hours(1);
+    expect([await callsNow(), await callsNow()]).toEqual([4, 4]);
+    await ask(2);
+    expect(await callsNow()).toBe(6);
+    await hours(12);
+    expect(await callsNow()).toBe(2);
   });
 
   it('is told of one that finds and sorts', async () => {

@@ -74,7 +74,7 @@ export class DatabaseCare {
     return this.analyzer.analyze();
   }
 
-  /** Advice from all that the server has counted: the same however often it is asked for, which `analyze`, reading by differences, is not. */
+  /** Advice from all that the server has counted, however long ago; `analyze` looks at the last half day or so once it can. */
   async advise(): Promise<QueryAnalysis['recommendations']> {
     return (await new QueryAnalyzer(this.options.database).analyze()).recommendations;
   }

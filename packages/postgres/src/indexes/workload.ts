@@ -26,7 +26,7 @@ export interface Workload {
 }
 
 /**
- * What the database was busy with: by the server's counters since the last look where the extension is there, else by
+ * What the database was busy with lately: by the server's counters where the extension is there, else by
  * this process's own. Statements that the server counted come with the text as this process sent it, when it did, since
  * the server has replaced the constants that a partial index would be made of.
  */
@@ -34,7 +34,7 @@ export async function readWorkload(database: Database, counters: StatementCounte
   const own = ownStatements(database);
   if (counters === undefined) return total('process', [...own.values()]);
   const merged = new Map<string, WorkloadStatement>();
-  for (const counted of await counters.sinceLastLook(database)) {
+  for (const counted of await counters.recently(database)) {
     const shape = fingerprint(counted.query);
     const before = merged.get(shape.id);
     const sent = own.get(shape.id);
