@@ -12,6 +12,10 @@ export interface GroupCommitOptions<Item> {
   mayRunAlone: (error: unknown) => boolean;
   /** What an item locks while its call runs. */
   locks: (item: Item) => Iterable<string>;
+  /** So many waiting items are worth a call beside a running one that is large itself; half of the largest call by default. */
+  worthAnotherCall?: number;
+  /** A large call that takes longer than this, in milliseconds, no longer keeps those that wait; 20 by default. */
+  patienceMs?: number;
 }
 
 /** More operations wait than the ledger will hold; the caller should answer 503 and let the client come back. */
@@ -25,12 +29,18 @@ interface Waiting<Item, Outcome> {
   reject: (error: unknown) => void;
 }
 
+/** Calls of so few items in all keep nobody waiting. */
+const few = 8;
+
 /** How many waiting items are looked at for one call, in multiples of what it may hold. */
 const lookAhead = 4;
 
 /**
- * Operations that have to wait anyway share one database call and one commit. An operation that finds a free slot goes at
- * once, alone: nothing is ever delayed to make a batch larger.
+ * Operations that have to wait anyway share one database call and one commit. An operation that finds nothing running, or next to nothing, goes
+ * at once, alone.
+ *
+ * Under load a call costs as much as a dozen operations in it, so what is running decides: beside a large call another one begins only when it
+ * would be large too, or when the first takes unusually long. Those that wait travel together with the next; that is a few milliseconds.
  *
  * What a running call has locked would keep another call waiting until that commit, with a connection, a free processor and all of its
  * neighbours. So an item that needs any of it stays in the queue for the same time instead, and lets those pass that have nothing to do with
@@ -41,6 +51,9 @@ export class GroupCommit<Item, Outcome> {
   /** What the running calls lock; no two of them the same. */
   private readonly locked = new Set<string>();
   private running = 0;
+  private runningItems = 0;
+  private lastBeganMs = 0;
+  private patience: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly runBatch: RunBatch<Item, Outcome>,
@@ -58,18 +71,34 @@ export class GroupCommit<Item, Outcome> {
   }
 
   private startBatches(): void {
-    while (this.running < this.options.maxConcurrentBatches && this.waiting.length > 0) {
+    while (this.running < this.options.maxConcurrentBatches && this.waiting.length > 0 && this.mayBeginBeside()) {
       const batch = this.takeBatch();
       if (batch.length === 0) return;
       const locks = batch.flatMap(({ item }) => [...this.options.locks(item)]);
       for (const lock of locks) this.locked.add(lock);
       this.running += 1;
+      this.runningItems += batch.length;
+      this.lastBeganMs = performance.now();
       void this.run(batch).finally(() => {
         this.running -= 1;
+        this.runningItems -= batch.length;
         for (const lock of locks) this.locked.delete(lock);
         this.startBatches();
       });
     }
+  }
+
+  /** Whether a call may begin beside what is running. Where it may not, those that wait are looked at again when it ends, or takes long. */
+  private mayBeginBeside(): boolean {
+    const { maxBatchSize, worthAnotherCall = maxBatchSize / 2, patienceMs = 20 } = this.options;
+    if (this.runningItems <= few || this.waiting.length >= worthAnotherCall) return true;
+    const leftMs = this.lastBeganMs + patienceMs - performance.now();
+    if (leftMs <= 0) return true;
+    this.patience ??= setTimeout(() => {
+      this.patience = undefined;
+      this.startBatches();
+    }, Math.ceil(leftMs)).unref();
+    return false;
   }
 
   /** The oldest items that need nothing that is locked, nor anything that an older one waits for. Empty when there is none in sight. */

@@ -105,3 +105,63 @@ test('nobody passes one that waits for the same, so it is never passed for ever'
   await end(2);
   expect(await Promise.all([...alone, ...waiting])).toEqual(['a', 'b', 'ab', 'a', 'b']);
 });
+
+/** Calls that run until they are told to end; a call holds up to twenty items. */
+function largeCommits(options: { worthAnotherCall?: number; patienceMs?: number } = {}) {
+  const running: { size: number; end: () => void }[] = [];
+  const commits = new GroupCommit<number, number>(
+    async (batch) => {
+      const until = gate();
+      running.push({ size: batch.length, end: () => until.open() });
+      await until.arrive();
+      return batch;
+    },
+    { ...always, maxBatchSize: 20, maxConcurrentBatches: 2, maxWaiting: 1_000, ...options },
+  );
+  const submit = (count: number): Promise<number[]> =>
+    Promise.all(Array.from({ length: count }, (_, at) => commits.submit(at)));
+  const sizes = (): number[] => running.map(({ size }) => size);
+  const end = async (at: number): Promise<void> => {
+    running[at]?.end();
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  /** Leaves a call of `size` running, and nothing else. */
+  const begin = async (size: number): Promise<void> => {
+    const all = submit(2 + size);
+    await end(0);
+    await end(1);
+    void all;
+    expect(sizes()).toEqual([1, 1, size]);
+    running.splice(0, 2);
+  };
+  return { submit, sizes, end, begin };
+}
+
+test('beside a large call another one begins when enough wait for it', async () => {
+  const { submit, sizes, end, begin } = largeCommits({ worthAnotherCall: 10, patienceMs: 60_000 });
+  await begin(12);
+  void submit(9);
+  expect(sizes()).toEqual([12]);
+  void submit(1);
+  expect(sizes()).toEqual([12, 10]);
+  void submit(9);
+  await end(0);
+  expect(sizes()).toEqual([12, 10]);
+  await end(1);
+  expect(sizes()).toEqual([12, 10, 9]);
+});
+
+test('beside a few operations another goes at once', async () => {
+  const { submit, sizes, begin } = largeCommits({ patienceMs: 60_000 });
+  await begin(8);
+  void submit(1);
+  expect(sizes()).toEqual([8, 1]);
+});
+
+test('a large call that takes long no longer keeps those that wait', async () => {
+  const { submit, sizes, begin } = largeCommits({ patienceMs: 5 });
+  await begin(12);
+  void submit(3);
+  expect(sizes()).toEqual([12]);
+  await expect.poll(sizes).toEqual([12, 3]);
+});
