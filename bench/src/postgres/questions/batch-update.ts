@@ -18,6 +18,7 @@ export function batchUpdate(context: BenchContext): Promise<Answer> {
         [
           { contestant: 'batchUpdateTokenStatus, money posted', call: closeTokens(ids), ...once },
           { contestant: 'hand-written UPDATE, no money', call: handWritten(ids), ...once },
+          { contestant: 'hand-written, money posted', call: handWrittenWithMoney(ids), ...once },
         ],
         'roundTripMs',
         context.rounds,
@@ -39,7 +40,8 @@ export function batchUpdate(context: BenchContext): Promise<Answer> {
         question: `batchUpdateTokenStatus of ${ids.length.toLocaleString('en-US')}`,
         method:
           'One call, rolled back after each round. Ours also locks the owners, sums what each gets back, and writes transactions, entries, balances and counters; ' +
-          'the statement that it is held against sets three columns of `tokens` and posts nothing.',
+          'the statement that it is held against sets three columns of `tokens` and posts nothing. The other one by hand writes the same rows as ours in one statement, ' +
+          'but takes no locks in order, publishes nothing to caches, and would be wrong beside any other writer: it is what the bookkeeping itself costs.',
         measured: one === undefined ? all : [...all, one],
         targets: [
           // As throughput: at least 0.9 of the hand-written statement's is at most 1 / 0.9 of its time.
@@ -47,6 +49,12 @@ export function batchUpdate(context: BenchContext): Promise<Answer> {
             'batchUpdateTokenStatus of 100,000 against UPDATE … FROM unnest without money',
             named(all, 'batchUpdateTokenStatus, money posted'),
             named(all, 'hand-written UPDATE, no money'),
+            Math.round(1000 / 0.9) / 1000,
+          ),
+          atMostTimes(
+            'batchUpdateTokenStatus of 100,000 against one statement by hand that posts the same money',
+            named(all, 'batchUpdateTokenStatus, money posted'),
+            named(all, 'hand-written, money posted'),
             Math.round(1000 / 0.9) / 1000,
           ),
         ],
@@ -65,6 +73,42 @@ const handWritten = (ids: readonly string[]): Call => ({
   name: 'hand_written_update',
   text: `update tokens t set status = 'redeemed', closed_at = now(), closing_transaction_id = t.opening_transaction_id
            from unnest($1::uuid[]) as wanted (id) where t.id = wanted.id and t.status = 'active' and t.expires_at > now()`,
+  values: [ids],
+});
+
+/** What `ledger_close_tokens` leaves behind, without what makes it safe: the floor under any way to do it in SQL. */
+const handWrittenWithMoney = (ids: readonly string[]): Call => ({
+  name: 'hand_written_money',
+  text: `
+    with asked as materialized (
+      select t.id, t.user_id from unnest($1::uuid[]) as wanted (id) join tokens t using (id) where t.status = 'active' and t.expires_at > now()
+    ), owners as materialized (
+      select user_id, uuid_v7() as transaction_id from (select distinct user_id from asked) as one
+    ), closing as (
+      update tokens t set status = 'redeemed', closed_at = now(), closing_transaction_id = o.transaction_id
+        from asked a join owners o using (user_id) where t.id = a.id
+      returning t.user_id, t.closing_transaction_id, t.amount
+    ), sums as (
+      select user_id, closing_transaction_id as id, sum(amount)::bigint as amount from closing group by 1, 2
+    ), moves as (
+      select id, party.account_id, party.amount, party.posted
+        from sums, lateral (values (user_id, amount, 1), (issuer_stripe(user_id), -amount, 0)) as party (account_id, amount, posted)
+    ), placed as materialized (
+      select m.*, a.version + row_number() over per_account as version, (a.balance + sum(m.amount) over per_account - m.amount)::bigint as before
+        from moves m join accounts a on a.id = m.account_id
+      window per_account as (partition by m.account_id order by m.id rows unbounded preceding)
+    ), posted as (
+      insert into transactions (id, type, status, receiver_id, amount, currency, created_at, completed_at)
+        select id, 'token_redemption', 'completed', user_id, amount, 'EUR', now(), now() from sums
+    ), entered as (
+      insert into entries (account_id, version, transaction_id, amount, balance_before, balance_after, created_at)
+        select account_id, version, id, amount, before, before + amount, now() from placed
+    )
+    update accounts a
+       set balance = a.balance + moved.amount, version = a.version + moved.steps,
+           token_redemption_completed = a.token_redemption_completed + moved.posted
+      from (select account_id, sum(amount)::bigint as amount, count(*) as steps, sum(posted) as posted from placed group by account_id) as moved
+     where a.id = moved.account_id`,
   values: [ids],
 });
 
