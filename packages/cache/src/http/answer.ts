@@ -53,8 +53,15 @@ const keptFields = [
 export const fieldsOfAnswers: readonly string[] = [...keptFields, 'etag'];
 
 const magic = 0x44314131;
-/** An answer is parsed once for the bytes that memory holds, not once a hit. */
-const parsed = new WeakMap<Buffer, CachedAnswer>();
+const answer = Symbol('dunlin.answer');
+
+/**
+ * Bytes of an answer carry what they were parsed to, once for those that memory holds and not once a hit. A property and no weak map: that
+ * would be one more thing for each collection of garbage to go through.
+ */
+interface AnswerBytes extends Buffer {
+  [answer]?: CachedAnswer | undefined;
+}
 
 export function makeAnswer(headers: ReadonlyMap<string, string>, body: Buffer): CachedAnswer {
   const etag = headers.get('etag') ?? entityTag(body);
@@ -65,35 +72,38 @@ export function makeAnswer(headers: ReadonlyMap<string, string>, body: Buffer): 
   return new CachedAnswer([...kept, ['etag', etag]], etag, body);
 }
 
-export function encodeAnswer(answer: CachedAnswer): Buffer {
-  const head = Buffer.from(JSON.stringify(answer.headers));
-  const prefix = Buffer.alloc(8);
-  prefix.writeUInt32BE(magic, 0);
-  prefix.writeUInt32BE(head.length, 4);
-  return Buffer.concat([prefix, head, answer.body]);
+export function encodeAnswer(made: CachedAnswer): Buffer {
+  const head = JSON.stringify(made.headers);
+  const headLength = Buffer.byteLength(head);
+  const bytes = Buffer.allocUnsafe(8 + headLength + made.body.length);
+  bytes.writeUInt32BE(magic, 0);
+  bytes.writeUInt32BE(headLength, 4);
+  bytes.write(head, 8);
+  made.body.copy(bytes, 8 + headLength);
+  return bytes;
 }
 
 /** The same for one who keeps the bytes themselves, not a copy: whoever finds them need not parse them. */
-export function encodeOnce(answer: CachedAnswer): Buffer {
-  const bytes = encodeAnswer(answer);
-  parsed.set(bytes, answer);
+export function encodeOnce(made: CachedAnswer): Buffer {
+  const bytes: AnswerBytes = encodeAnswer(made);
+  bytes[answer] = made;
   return bytes;
 }
 
 /** Undefined for a value under the same key that is no answer, such as one that was set by hand. */
 export function decodeAnswer(value: unknown): CachedAnswer | undefined {
   if (!Buffer.isBuffer(value)) return undefined;
-  const known = parsed.get(value);
-  if (known) return known;
-  if (value.length < 8 || value.readUInt32BE(0) !== magic) return undefined;
-  const end = 8 + value.readUInt32BE(4);
-  if (end > value.length) return undefined;
-  const headers = JSON.parse(value.toString('utf8', 8, end)) as Fields;
+  const bytes: AnswerBytes = value;
+  return (bytes[answer] ??= parseAnswer(bytes));
+}
+
+function parseAnswer(bytes: Buffer): CachedAnswer | undefined {
+  if (bytes.length < 8 || bytes.readUInt32BE(0) !== magic) return undefined;
+  const end = 8 + bytes.readUInt32BE(4);
+  if (end > bytes.length) return undefined;
+  const headers = JSON.parse(bytes.toString('utf8', 8, end)) as Fields;
   const etag = headers.find(([name]) => name === 'etag')?.[1];
-  if (etag === undefined) return undefined;
-  const answer = new CachedAnswer(headers, etag, value.subarray(end));
-  parsed.set(value, answer);
-  return answer;
+  return etag === undefined ? undefined : new CachedAnswer(headers, etag, bytes.subarray(end));
 }
 
 /** Whether the caller's `If-None-Match` names this entity (weak comparison, RFC 9110 13.1.2). */
