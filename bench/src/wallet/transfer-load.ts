@@ -25,6 +25,15 @@ export const readingUsers = 500;
 const drawn = 100_000;
 const keptConnections = 64;
 
+/** What is measured is how a wallet goes on, not how it begins: by then it has met most of its users, and its code is compiled. */
+export const warmUpSeconds = 6;
+
+/** Puts wallets to work, all at the same time, for no figure. */
+export async function warmUp(load: UserLoad, urls: readonly string[]): Promise<void> {
+  const connections = Math.floor(keptConnections / urls.length);
+  await Promise.all(urls.map((url) => load.transfers(url, { zipf: 0, connections, forSeconds: warmUpSeconds })));
+}
+
 export async function openUserLoad(server: BenchServer, core: number | undefined): Promise<UserLoad> {
   const users = await signedInUsers(server);
   const usersFile = join(server.dataFolder, 'bench-users.txt');

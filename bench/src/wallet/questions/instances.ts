@@ -6,7 +6,7 @@ import type { Answer, BenchContext } from '../../harness/suite.js';
 import { atLeastTimes, ceiling } from '../../harness/target.js';
 import { onClient } from '../../ledger/bench-server.js';
 import { inSetting } from '../setting.js';
-import type { UserLoad } from '../transfer-load.js';
+import { warmUp, warmUpSeconds, type UserLoad } from '../transfer-load.js';
 
 const forSeconds = 2;
 const connections = 64;
@@ -22,8 +22,10 @@ export function twoInstances(context: BenchContext): Promise<Answer> {
     const first = await start();
     const one = async (): Promise<number> =>
       (await load.transfers(first.url, { zipf: 0, connections, forSeconds })).perSecond / 1000;
+    await warmUp(load, [first.url]);
     const alone = await inTurn([{ contestant: 'one instance', measure: one }], context.rounds, 'k/s');
     const second = await start();
+    await warmUp(load, [first.url, second.url]);
     const both = async (): Promise<number> => {
       const half = { zipf: 0, connections: connections / 2, forSeconds } as const;
       const figures = await Promise.all([first, second].map(({ url }) => load.transfers(url, half)));
@@ -45,7 +47,7 @@ export function twoInstances(context: BenchContext): Promise<Answer> {
     return {
       question: 'Two instances',
       method:
-        `One instance with ${connections} requests in flight, then two with half of them each; both on the core of the first, so that what is seen is the cost of coherence. ` +
+        `Each instance is at work for ${warmUpSeconds} s before it counts. One instance with ${connections} requests in flight, then two with half of them each; both on the core of the first, so that what is seen is the cost of coherence. ` +
         `Then the second is stopped (SIGSTOP) and ${writesPastAFrozenOne} transfers are made one after another through the first, over an open connection; in each round anew. ` +
         'The figure is the longest write of all rounds.',
       measured: [...alone, ...together, longest],

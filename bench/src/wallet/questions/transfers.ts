@@ -3,7 +3,7 @@ import { measured } from '../../harness/statistics.js';
 import type { Answer, BenchContext } from '../../harness/suite.js';
 import { atLeastTimes, atMostTimes, exactly } from '../../harness/target.js';
 import { inSetting } from '../setting.js';
-import { activeUsers } from '../transfer-load.js';
+import { activeUsers, warmUp, warmUpSeconds } from '../transfer-load.js';
 
 const forSeconds = 2;
 const connections = 64;
@@ -12,6 +12,7 @@ const connections = 64;
 export function transfers(context: BenchContext): Promise<Answer> {
   return inSetting(context, async ({ server, load, start }) => {
     const { url } = await start();
+    await warmUp(load, [url]);
     const clients = await server.pgbench.bestClients(forSeconds);
     const over = (zipf: 0 | 1 | 2) => async (): Promise<number> =>
       (await load.transfers(url, { zipf, connections, forSeconds })).perSecond / 1000;
@@ -29,7 +30,7 @@ export function transfers(context: BenchContext): Promise<Answer> {
     const differences = measured('differences after all that', '', [await server.differences()]);
     return {
       question: 'Transfers over HTTP',
-      method: `${activeUsers} signed-in users, ${connections} requests in flight, each with an Idempotency-Key, ${forSeconds} s a round; pgbench on the same server, without HTTP. Afterwards the ledger is reconciled.`,
+      method: `${activeUsers} signed-in users, ${connections} requests in flight, each with an Idempotency-Key, ${forSeconds} s a round, after ${warmUpSeconds} s that do not count; pgbench on the same server, without HTTP. Afterwards the ledger is reconciled.`,
       measured: [...all, differences],
       targets: [
         atLeastTimes('transfers over HTTP', named(all, 'wallet, Zipf 0'), named(all, pgbench), 0.8),
