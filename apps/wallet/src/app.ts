@@ -37,6 +37,7 @@ import { FastLane } from './routes/fast-lane.js';
 import { migrate } from './migrate.js';
 import { alertChannels } from './observing/alert-channels.js';
 import { cacheSource, recordCacheCall } from './observing/cache-source.js';
+import { walletConditions } from './observing/conditions.js';
 import { databaseSource } from './observing/database-source.js';
 import { deploymentName, tellDeployment } from './observing/deployment.js';
 import { logBuffer, startExport } from './observing/export.js';
@@ -268,6 +269,7 @@ async function openMonitor(
     store: new PostgresMonitoringStore(database),
     channels: alertChannels(config.alerts, logger),
     objectives: [moneyObjective(config.moneyObjectivePercent)],
+    conditions: walletConditions(database, () => care.maintenanceRuns()),
     judgeIntervalMs: config.healthCheckIntervalMs,
     slowRequestMs: config.slowRequestMs,
     instanceId: cacheService.instanceId,

@@ -28,6 +28,7 @@ export type { Alert, AlertEvidence, AlertType, Exemplar, Severity } from './aler
 export type { AlertStore, Mute, SharedState } from './alerts/alert-store.js';
 export type { ChangeMarker } from './alerts/change-marker.js';
 export type { BurnRateDefinition, MetricRuleDefinition, RuleDefinition } from './alerts/rule-definition.js';
+export type { Condition, ConditionState } from './alerts/condition.js';
 export { DEFAULT_BURN_WINDOWS, type BurnWindow, type ServiceObjective } from './alerts/objective.js';
 export { RULE_METRICS, type RuleMetric } from './alerts/rule.js';
 export type { AlertOutcome } from './alerts/shared-alerts.js';

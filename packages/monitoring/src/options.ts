@@ -1,5 +1,6 @@
 import type { AlertStore } from './alerts/alert-store.js';
 import type { AlertChannel } from './alerts/notification.js';
+import { checkConditions, type Condition } from './alerts/condition.js';
 import { isRuleName } from './alerts/rule-definition.js';
 import { parseObjectives, type ServiceObjective } from './alerts/objective.js';
 import { THRESHOLD_NAMES, parseThresholdPatch, type Thresholds } from './alerts/thresholds.js';
@@ -30,6 +31,8 @@ export interface MonitoringOptions {
   channels?: readonly AlertChannel[] | undefined;
   /** Error budgets whose burning is watched: a ready-made alert rule for each. */
   objectives?: readonly ServiceObjective[] | undefined;
+  /** What is in order or not, by what the service itself knows: an alert rule for each. */
+  conditions?: readonly Condition[] | undefined;
   /** How often health is probed and the rules are judged, in ms (30000). */
   judgeIntervalMs?: number | undefined;
   /** How long a condition must hold before its alert fires, in ms; one judging interval when left out. */
@@ -57,6 +60,7 @@ export interface ResolvedOptions {
   store: MonitoringStore | undefined;
   channels: readonly AlertChannel[];
   objectives: readonly ServiceObjective[];
+  conditions: readonly Condition[];
   judgeIntervalMs: number;
   alertForMs: number;
   slowRequestMs: number;
@@ -80,6 +84,8 @@ export function resolveOptions(options: MonitoringOptions): ResolvedOptions {
     }
     return value;
   };
+  const objectives = parseObjectives(options.objectives ?? [], isRuleName);
+  const isFree = (name: string): boolean => isRuleName(name) && objectives.every((one) => one.name !== name);
   const judgeIntervalMs = whole('judgeIntervalMs', options.judgeIntervalMs, 30_000, 100, 3_600_000);
   const resolved: ResolvedOptions = {
     database: options.database,
@@ -87,7 +93,8 @@ export function resolveOptions(options: MonitoringOptions): ResolvedOptions {
     thresholds: checkedThresholds(options.thresholds ?? {}),
     store: options.store,
     channels: options.channels ?? [],
-    objectives: parseObjectives(options.objectives ?? [], isRuleName),
+    objectives,
+    conditions: checkConditions(options.conditions ?? [], isFree),
     judgeIntervalMs,
     alertForMs: whole('alertForMs', options.alertForMs, judgeIntervalMs, 0, 86_400_000),
     slowRequestMs: whole('slowRequestMs', options.slowRequestMs, 1000, 1, 600_000),

@@ -90,8 +90,8 @@ export class LedgerHealthReader {
   }
 }
 
-/** Runs come newest first. */
-function lastReconciliation(runs: readonly MaintenanceRun[]): LedgerHealth['reconciliation'] {
+/** Runs come newest first. Null when none of them reconciled. */
+export function lastReconciliation(runs: readonly MaintenanceRun[]): LedgerHealth['reconciliation'] {
   for (const run of runs) {
     const step = run.steps.find(({ task, status }) => task === reconciliationTask && status !== 'skipped');
     if (step === undefined) continue;

@@ -9,6 +9,7 @@ import type { ChangeMarker } from './change-marker.js';
 import { gatherEvidence } from './alert-evidence.js';
 import { judgeBurn } from './burn-rate.js';
 import { builtInRules } from './built-in-rules.js';
+import { conditionRule, Conditions } from './condition.js';
 import { MemoryAlertStore } from './memory-alert-store.js';
 import { Notifier, type ChannelTestOutcome } from './notifier.js';
 import { concerns } from './objective.js';
@@ -36,6 +37,7 @@ export class AlertDesk {
   readonly shared: SharedAlerts;
   readonly notifier: Notifier;
   readonly #parts: AlertDeskParts;
+  readonly #conditions: Conditions;
   #judging: Promise<void> | undefined;
   #storeAway = false;
   #prunedMs: number;
@@ -44,6 +46,7 @@ export class AlertDesk {
     this.#parts = parts;
     const { options } = parts;
     this.#prunedMs = options.clock.monotonicMs();
+    this.#conditions = new Conditions(options.conditions, options);
     this.notifier = new Notifier(options.channels, options);
     this.shared = new SharedAlerts({
       store: options.store ?? new MemoryAlertStore(),
@@ -53,7 +56,7 @@ export class AlertDesk {
         gapMs: options.judgeIntervalMs * 3,
         freshForMs: options.judgeIntervalMs * 3 + 5_000,
         newId: () => uuidV7(options.clock.wallMs()),
-        message: describeBreach,
+        message: (rule, value) => this.#describe(rule, value),
       },
       repeatAfterMs: options.repeatAfterMs,
       claimMs: 10 * 60_000,
@@ -71,10 +74,14 @@ export class AlertDesk {
     return [...this.#ownRules(), ...this.shared.state.rules.map(toAlertRule)];
   }
 
-  /** Those that are not an operator's: the built-in ones and the configured objectives. */
+  /** Those that are not an operator's: the built-in ones, and those that the service was configured with. */
   #ownRules(): AlertRule[] {
-    const { alertForMs, objectives } = this.#parts.options;
-    return [...builtInRules(this.thresholds(), alertForMs), ...objectives.map(objectiveRule)];
+    const { alertForMs, objectives, conditions } = this.#parts.options;
+    return [
+      ...builtInRules(this.thresholds(), alertForMs),
+      ...objectives.map(objectiveRule),
+      ...conditions.map((one) => conditionRule(one, alertForMs)),
+    ];
   }
 
   alerts(includeResolved: boolean): Alert[] {
@@ -215,6 +222,7 @@ export class AlertDesk {
   }
 
   async #judge(): Promise<void> {
+    if (this.#parts.options.conditions.length > 0) await this.#conditions.look();
     await this.withStore(async () => {
       if (await this.shared.sync()) this.#parts.onChanged();
       let changed = false;
@@ -228,7 +236,8 @@ export class AlertDesk {
   }
 
   #verdict(rule: AlertRule): Verdict {
-    const { objective } = rule;
+    const { objective, condition } = rule;
+    if (condition !== undefined) return this.#conditions.verdict(condition);
     if (objective === undefined) return judge(rule, this.#read(rule));
     const budgets = this.#parts.figures.currentBudgets();
     return judgeBurn(objective, (seconds) => budgets.read((endpoint) => concerns(objective, endpoint), seconds));
@@ -238,6 +247,10 @@ export class AlertDesk {
     if (rule.metric !== 'monitoring.deadChannels') return this.#parts.figures.readMetric(rule);
     const dead = this.notifier.status().filter((channel) => channel.dead);
     return { value: dead.length, samples: Infinity };
+  }
+
+  #describe(rule: AlertRule, value: number): string {
+    return rule.condition === undefined ? describeBreach(rule, value) : this.#conditions.describe(rule.condition);
   }
 
   async #prune(): Promise<void> {
@@ -267,7 +280,7 @@ function describeBreach(rule: AlertRule, value: number): string {
     const { objectivePercent } = rule.objective;
     return `${rule.title}: errors use up the budget of ${objectivePercent} % ${Number(value.toPrecision(3))} times too fast; at this rate that of 30 days lasts ${Number((30 / value).toPrecision(2))} days`;
   }
-  const unit = RULE_METRICS[rule.metric];
+  const unit = rule.metric === 'condition' ? '' : RULE_METRICS[rule.metric];
   const shown = (number: number): string => `${Number(number.toPrecision(4))}${unit === '%' ? ' %' : ` ${unit}`}`;
   return `${rule.title} is ${shown(value)}, ${rule.comparison} the threshold of ${shown(rule.threshold)}`;
 }

@@ -1,5 +1,6 @@
 import type { WindowSeconds } from '../metrics/sliding-window.js';
 import type { AlertType, Severity } from './alert.js';
+import type { Condition } from './condition.js';
 import type { ServiceObjective } from './objective.js';
 
 /** The metrics that a rule may look at, with their unit. */
@@ -36,7 +37,7 @@ export interface AlertRule {
   type: AlertType;
   /** What the message calls it, e.g. `P95 response time`. */
   title: string;
-  metric: RuleMetric;
+  metric: RuleMetric | 'condition';
   /** Look at one endpoint only, e.g. `GET /wallet/balance`; for response time and error rate. */
   endpoint?: string;
   comparison: 'above' | 'below';
@@ -50,6 +51,8 @@ export interface AlertRule {
   minSamples: number;
   /** With it the rule watches the burning of an error budget, and metric and window only say so. */
   objective?: ServiceObjective;
+  /** With it the rule tells of a condition, and metric and threshold only say so. */
+  condition?: Condition;
   /** Fixed severity; otherwise it follows from how far past the threshold the value is. */
   severity?: Severity;
 }
@@ -78,7 +81,7 @@ export function severityOf(
   value: number,
 ): Severity {
   if (rule.severity !== undefined) return rule.severity;
-  if (RULE_METRICS[rule.metric] === '%' && rule.threshold >= 50) {
+  if (rule.metric !== 'condition' && RULE_METRICS[rule.metric] === '%' && rule.threshold >= 50) {
     const room = rule.comparison === 'above' ? 100 - rule.threshold : rule.threshold;
     const past = room <= 0 ? 1 : Math.abs(value - rule.threshold) / room;
     return past <= 0.25 ? 'low' : past <= 0.5 ? 'medium' : past <= 0.8 ? 'high' : 'critical';
