@@ -88,7 +88,7 @@ describe('a schema that lacks an index', () => {
     for (let i = 0; i < 5; i += 1) await db.query(statement('test_loose', loose), ['p7%', 'c1']);
     const { recommendations, limitations } = await new QueryAnalyzer(db).analyze();
     expect(recommendations).toEqual([]);
-    expect(limitations.join()).toContain(`does not read (OR, LIKE, an expression): ${fingerprint(loose).id}`);
+    expect(limitations.join()).toMatch(new RegExp(`does not read \\(OR, [^)]*\\): ${fingerprint(loose).id}`));
   });
 
   it('is not told of the looks that this package takes at the database itself', async () => {
@@ -102,7 +102,9 @@ describe('a schema that lacks an index', () => {
     expect(topQueries.filter((one) => /pg_catalog|pg_class|pg_stat|^EXPLAIN/i.test(one.query))).toEqual([]);
   });
 
-  it('is told the same by a second look, and after half a day of looking only what has happened since', async ({ skip }) => {
+  it('is told the same by a second look, and after half a day of looking only what has happened since', async ({
+    skip,
+  }) => {
     const clock = new ManualClock();
     const db = database(clock);
     const { rowCount } = await db.query("SELECT 1 FROM pg_extension WHERE extname = 'pg_stat_statements'");

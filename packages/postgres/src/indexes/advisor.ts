@@ -8,7 +8,8 @@ import { tryHypothetically, type HypotheticalOutcome } from './hypothetical.js';
 import { merge, recommend } from './proposal.js';
 import { bestOf, type Prospect } from './prospect.js';
 import type { IndexRecommendation } from './recommendation.js';
-import { readColumnFacts, tableKey, type ColumnFacts, type SchemaFacts } from './schema-facts.js';
+import { readColumnFacts, readImmutable, tableKey, type ColumnFacts, type SchemaFacts } from './schema-facts.js';
+import { specialCandidates } from './special-candidate.js';
 import { updatedColumns } from './write-cost.js';
 import type { Workload, WorkloadStatement } from './workload.js';
 
@@ -40,13 +41,17 @@ export async function adviseMissing(
   const { maxStatements = 50, leastRows = 1_000, leastSaving = 0.5 } = options;
   const planned = await planAll(database, workload.statements.slice(0, maxStatements));
   const columns = await readColumnFacts(database, tablesOf(planned.map(({ plan }) => plan)));
+  const immutable = await readImmutable(database, functionsOf(planned.map(({ plan }) => plan)));
   const updated = updatedColumns(workload.statements.map((one) => one.text));
   const prospects: Prospect[] = [];
   const unread: string[] = [];
   for (const { statement, plan } of planned) {
     if (plan['Total Cost'] < LEAST_COST) continue;
     const all = accessesOf(plan)
-      .flatMap((access) => candidatesFor(access, columns, rowsOf(access, schema), statement.isDeclared))
+      .flatMap((access) => [
+        ...candidatesFor(access, columns, rowsOf(access, schema), statement.isDeclared),
+        ...specialCandidates(access, columns, immutable),
+      ])
       .filter((one) => (schema.tables.get(tableKey(one))?.rows ?? 0) >= leastRows)
       .filter((one) => !wouldEndHotUpdates(one, schema, updated));
     if (all.length === 0 && scansByUnreadCondition(plan, schema, leastRows)) unread.push(statement.fingerprint);
@@ -74,6 +79,15 @@ function wouldEndHotUpdates(
   if (changed === undefined || (schema.tables.get(tableKey(candidate))?.hot_updates ?? 0) === 0) return false;
   const found = candidate.keys.some((key) => changed.has(key.column));
   return !found && candidate.included.some((column) => changed.has(column));
+}
+
+/** Every function that a condition on an expression calls. */
+function functionsOf(plans: readonly PlanNode[]): string[] {
+  return [
+    ...new Set(
+      plans.flatMap((plan) => accessesOf(plan).flatMap(({ special }) => special.flatMap((one) => one.functions))),
+    ),
+  ];
 }
 
 function rowsOf({ node }: Access, schema: SchemaFacts): number {

@@ -67,8 +67,8 @@ export class QueryAnalyzer {
     );
     if (scanning.length > 0) {
       limitations.push(
-        `${scanning.length} costly statements scan a table for a condition that this advisor does not read (OR, LIKE, an expression): ` +
-          `${scanning.slice(0, 5).join(', ')}. An index on the expression, with text_pattern_ops, or one for each side of the OR may serve them.`,
+        `${scanning.length} costly statements scan a table for a condition that this advisor does not read (OR, ILIKE, LIKE by a parameter or a leading wildcard, an expression that is not immutable): ` +
+          `${scanning.slice(0, 5).join(', ')}. One index for each side of the OR, or one of pg_trgm's for the pattern, may serve them.`,
       );
     }
     return {

@@ -4,9 +4,14 @@ import type { PlanNode } from '../queries/plan-node.js';
 import { tokenize } from '../queries/sql-lexer.js';
 import { parseCondition, parseSortKey, type ColumnCondition } from './plan-condition.js';
 import { tableKey, type ColumnFacts } from './schema-facts.js';
+import { parseSpecialConditions, type SpecialCondition } from './special-condition.js';
 
 export interface IndexKey {
   readonly column: string;
+  /** The expression that stands for the column, when the key is one. */
+  readonly sql?: string | undefined;
+  /** Where the column's own order would not do. */
+  readonly operatorClass?: string | undefined;
   readonly direction: 'ASC' | 'DESC';
   readonly nulls?: 'FIRST' | 'LAST' | undefined;
 }
@@ -31,6 +36,8 @@ export interface Candidate {
   readonly isSorted: boolean;
   /** How many of the first keys are compared for equality; their order among themselves is free. */
   readonly equalities: number;
+  /** The share of rows that a condition keeps which no plain column serves. */
+  readonly specialShare?: number | undefined;
 }
 
 /** One access to a table in a plan. */
@@ -39,6 +46,7 @@ export interface Access {
   /** The nodes above it, nearest first. */
   readonly above: readonly PlanNode[];
   readonly conditions: readonly ColumnCondition[];
+  readonly special: readonly SpecialCondition[];
   /** Set when the conditions hold those of a join: then each row of the other side looks into the index. */
   readonly lookup: { readonly join: PlanNode; readonly outer: PlanNode } | undefined;
 }
@@ -60,7 +68,8 @@ export function accessesOf(plan: PlanNode, above: readonly PlanNode[] = []): Acc
     const own = [plan.Filter, plan['Index Cond'], plan['Recheck Cond']].flatMap((condition) =>
       condition === undefined ? [] : parseCondition(condition).flatMap((part) => knownAt(part, alias) ?? []),
     );
-    accesses.push({ node: plan, above, conditions: own, lookup: undefined });
+    const special = parseSpecialConditions(plan.Filter ?? '').filter((part) => part.alias === alias);
+    accesses.push({ node: plan, above, conditions: own, special, lookup: undefined });
     const joined = joinAccess(plan, above, own);
     if (joined !== undefined) accesses.push(joined);
   }
@@ -81,6 +90,7 @@ function joinAccess(node: PlanNode, above: readonly PlanNode[], own: readonly Co
       node,
       above,
       conditions: [...own, ...parts],
+      special: [],
       lookup: { join, outer },
     };
   }
@@ -287,12 +297,14 @@ const ascending = (column: string): IndexKey => ({ column, direction: 'ASC' });
 export function candidateName(candidate: Candidate): string {
   const parts = [
     candidate.table,
-    ...candidate.keys.map((key) => key.column),
+    ...candidate.keys.map((key) => key.sql?.replaceAll(/\W+/g, ' ').trim() ?? key.column),
     ...(candidate.isTrailing ? candidate.included : []),
     ...(candidate.predicate === undefined ? [] : ['partial']),
   ];
   const name = `idx_${parts.join('_')}`.replaceAll(/[^\w]/g, '_').toLowerCase();
-  const isPlain = (candidate.included.length === 0 || candidate.isTrailing) && candidate.predicate === undefined;
+  const hasClass = candidate.keys.some((key) => key.operatorClass !== undefined);
+  const isPlain =
+    !hasClass && (candidate.included.length === 0 || candidate.isTrailing) && candidate.predicate === undefined;
   if (name.length <= 63 && isPlain) return name;
   const mark = createHash('sha256').update(candidateShape(candidate)).digest('hex').slice(0, 6);
   return `${name.slice(0, 56)}_${mark}`;
@@ -302,13 +314,19 @@ export function candidateName(candidate: Candidate): string {
 export function candidateShape(candidate: Candidate): string {
   const keys = candidate.keys.map(
     (key) =>
-      `${quoteName(key.column)}${key.direction === 'DESC' ? ' DESC' : ''}${key.nulls === undefined ? '' : ` NULLS ${key.nulls}`}`,
+      `${keyText(key)}${key.direction === 'DESC' ? ' DESC' : ''}${key.nulls === undefined ? '' : ` NULLS ${key.nulls}`}`,
   );
   const further = candidate.included.map(quoteName);
   const included = candidate.isTrailing || further.length === 0 ? '' : ` INCLUDE (${further.join(', ')})`;
   const predicate = candidate.predicate === undefined ? '' : ` WHERE ${candidate.predicate}`;
   const columns = [...keys, ...(candidate.isTrailing ? further : [])].join(', ');
   return `${quoteName(candidate.schema)}.${quoteName(candidate.table)} (${columns})${included}${predicate}`;
+}
+
+/** A key without its direction. */
+export function keyText({ column, sql, operatorClass }: IndexKey): string {
+  const subject = sql === undefined ? quoteName(column) : `(${sql})`;
+  return operatorClass === undefined ? subject : `${subject} ${operatorClass}`;
 }
 
 /** Quotes a name only where it needs it, so that statements stay readable. */

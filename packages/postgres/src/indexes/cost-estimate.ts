@@ -74,7 +74,8 @@ function scanCost(candidate: Candidate, columns: ReadonlyMap<string, ColumnFacts
   const usable = conditions.filter(
     (part) => indexed.has(part.column) || (candidate.predicate !== undefined && part.constant !== undefined),
   );
-  const share = usable.reduce((product, part) => product * shareOf(part, columns.get(`${key}.${part.column}`)), 1);
+  const plain = usable.reduce((product, part) => product * shareOf(part, columns.get(`${key}.${part.column}`)), 1);
+  const share = plain * (candidate.specialShare ?? 1);
   let matched = Math.max(1, table.rows * share);
   const limit = above.find((node) => node['Node Type'] === 'Limit');
   if (candidate.isSorted && limit !== undefined) {
@@ -83,8 +84,10 @@ function scanCost(candidate: Candidate, columns: ReadonlyMap<string, ColumnFacts
     matched = Math.min(matched, Math.min(limit['Plan Rows'], ASSUMED_LIMIT) / Math.max(kept, 1e-6));
   }
   const leafPages = (matched * entryBytes(candidate, columns)) / BLOCK_BYTES;
-  const firstKey = columns.get(`${key}.${candidate.keys[0]?.column}`);
-  const heapCost = heapCostOf(candidate, matched, table, firstKey?.correlation ?? 0, schema.server.random_page_cost);
+  const [first] = candidate.keys;
+  // Whatever order the rows stand in, it is not known to be that of an expression.
+  const correlation = first?.sql === undefined ? (columns.get(`${key}.${first?.column}`)?.correlation ?? 0) : 0;
+  const heapCost = heapCostOf(candidate, matched, table, correlation, schema.server.random_page_cost);
   return (
     DESCENT_COST +
     leafPages * schema.server.random_page_cost +

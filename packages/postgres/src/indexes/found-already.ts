@@ -1,4 +1,4 @@
-import { quoteName, type Candidate } from './candidate.js';
+import { keyText, quoteName, type Candidate } from './candidate.js';
 import { tableKey, type IndexFacts } from './schema-facts.js';
 
 /**
@@ -19,12 +19,17 @@ export function standing(candidate: Candidate, indexes: readonly IndexFacts[]): 
 function beginsWith(index: IndexFacts, candidate: Candidate): boolean {
   if (!index.is_valid || index.method !== 'btree' || tableKey(index) !== tableKey(candidate)) return false;
   if (index.predicate !== null && candidate.predicate === undefined) return false;
-  const wanted = candidate.keys.map((key) => quoteName(key.column));
-  const start = index.keys.slice(0, wanted.length);
+  if (candidate.keys.some((key) => key.operatorClass !== undefined && !index.definition.includes(keyText(key))))
+    return false;
+  const wanted = candidate.keys.map((key) => (key.sql === undefined ? quoteName(key.column) : comparable(key.sql)));
+  const start = index.keys.slice(0, wanted.length).map((key, at) => (candidate.keys[at]?.sql ? comparable(key) : key));
   const free = candidate.equalities;
   const sameEqualities = String([...start.slice(0, free)].sort()) === String([...wanted.slice(0, free)].sort());
   return sameEqualities && String(start.slice(free)) === String(wanted.slice(free));
 }
+
+/** An expression without parentheses and spaces: the plan sets more of them than the index's definition does. */
+const comparable = (sql: string): string => sql.replaceAll(/[()\s]/g, '');
 
 /**
  * True when a standing index finds the access's rows already: it covers the access, or it finds by the same columns, be they its keys or
@@ -45,5 +50,5 @@ export function isFoundAlready(
 }
 
 function columnsFoundBy({ keys, predicateColumns }: Candidate): string {
-  return JSON.stringify([...new Set([...keys.map((key) => key.column), ...predicateColumns])].sort());
+  return JSON.stringify([...new Set([...keys.map(keyText), ...predicateColumns.map(quoteName)])].sort());
 }

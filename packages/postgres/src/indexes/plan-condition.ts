@@ -42,7 +42,7 @@ export function parseSortKey(
 }
 
 /** Splits at the ANDs of the outermost level; the condition of an OR comes back as one part, which nothing reads. */
-function conjuncts(tokens: SqlToken[]): SqlToken[][] {
+export function conjuncts(tokens: SqlToken[]): SqlToken[][] {
   const inner = unwrap(tokens);
   const parts: SqlToken[][] = [[]];
   let depth = 0;
@@ -56,7 +56,7 @@ function conjuncts(tokens: SqlToken[]): SqlToken[][] {
 }
 
 /** Takes off parentheses that enclose the whole. */
-function unwrap(tokens: SqlToken[]): SqlToken[] {
+export function unwrap(tokens: SqlToken[]): SqlToken[] {
   let inner = tokens;
   while (inner.length > 2 && inner[0]?.text === '(' && closingOf(inner, 0) === inner.length - 1)
     inner = inner.slice(1, -1);
@@ -103,7 +103,8 @@ function readNullTest(part: SqlToken[]): ColumnCondition | undefined {
   return words[0] === 'IS' && words[1] === 'NULL' && column !== undefined ? { ...column, kind: 'null' } : undefined;
 }
 
-function topLevelOperator(part: readonly SqlToken[]): number {
+/** Where the operator stands that is in no parentheses; -1 when there is none. */
+export function topLevelOperator(part: readonly SqlToken[]): number {
   let depth = 0;
   for (const [at, token] of part.entries()) {
     if (token.text === '(' || token.text === '[') depth += 1;

@@ -1,4 +1,4 @@
-import { candidateName, candidateShape, MOST_INCLUDED, quoteName, type Candidate } from './candidate.js';
+import { candidateName, candidateShape, keyText, MOST_INCLUDED, quoteName, type Candidate } from './candidate.js';
 import { estimateSizeBytes } from './cost-estimate.js';
 import { savingOf, type Prospect } from './prospect.js';
 import type { IndexRecommendation, ServedQuery } from './recommendation.js';
@@ -37,11 +37,11 @@ export function merge(prospects: readonly Prospect[]): Group[] {
  */
 function wideEnough(wide: Candidate, narrow: Candidate): Candidate | undefined {
   if (tableKey(wide) !== tableKey(narrow) || wide.predicate !== narrow.predicate) return undefined;
-  const start = wide.keys.slice(0, narrow.keys.length).map((key) => key.column);
-  const own = narrow.keys.map((key) => key.column);
+  const start = wide.keys.slice(0, narrow.keys.length).map(keyText);
+  const own = narrow.keys.map(keyText);
   const sameSet = narrow.keys.length === narrow.equalities && String([...start].sort()) === String([...own].sort());
   if (!sameSet && String(start) !== String(own)) return undefined;
-  const reach = new Set([...wide.keys.map((key) => key.column), ...wide.included]);
+  const reach = new Set([...wide.keys.flatMap((key) => (key.sql === undefined ? key.column : [])), ...wide.included]);
   const lacking = narrow.included.filter((column) => !reach.has(column));
   if (lacking.length === 0) return wide;
   return wide.included.length + lacking.length > MOST_INCLUDED
@@ -100,8 +100,8 @@ function servedOnce(group: readonly Prospect[]): ServedQuery[] {
 function reasonFor(candidate: Candidate, group: Group['prospects']): string {
   const [lead] = group;
   const { basis } = lead;
-  const equal = candidate.keys.slice(0, candidate.equalities).map((key) => key.column);
-  const further = candidate.keys.slice(candidate.equalities).map((key) => key.column);
+  const equal = candidate.keys.slice(0, candidate.equalities).map((key) => key.sql ?? key.column);
+  const further = candidate.keys.slice(candidate.equalities).map((key) => key.sql ?? key.column);
   const parts: string[] = [];
   if (equal.length > 0) parts.push(`finds rows by ${equal.join(', ')}`);
   if (further.length > 0)

@@ -35,6 +35,10 @@ export interface ColumnFacts {
   /** Null where ANALYZE has not run. */
   readonly distinct_values: number | null;
   readonly null_share: number;
+  /** Of its table. */
+  readonly rows: number;
+  /** True for a text that is ordered by the codes of its characters (collation C), so that a plain index finds beginnings. */
+  readonly orders_by_code: boolean;
   readonly correlation: number;
   readonly common_values: string[] | null;
   readonly common_shares: number[] | null;
@@ -94,4 +98,11 @@ export async function readColumnFacts(
   if (tables.length === 0) return new Map();
   const { rows } = await database.query<ColumnFacts>(sqlFile('column-facts'), [tables]);
   return new Map(rows.map((row) => [`${tableKey(row)}.${row.column}`, row]));
+}
+
+/** Those of some functions of which an index may be made. */
+export async function readImmutable(database: Database, names: readonly string[]): Promise<Set<string>> {
+  if (names.length === 0) return new Set();
+  const { rows } = await database.query<{ name: string }>(sqlFile('immutable-functions'), [names]);
+  return new Set(rows.map(({ name }) => name));
 }
