@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { statement } from '@dunlin/postgres';
+import { LedgerBusy } from '../ledger/group-commit.js';
 import type { Queryable } from '../ledger/queryable.js';
 import { balanceColumns, balanceOf, readUserBalance, type BalanceRow, type UserBalance } from './balance.js';
 import { InvalidQueryOption } from './errors.js';
@@ -15,10 +16,20 @@ export interface BalanceAsker {
   failed(error: unknown): void;
 }
 
+const systemClock = {
+  schedule(callback: () => void, delayMs: number): () => void {
+    const timer = setTimeout(callback, delayMs);
+    return () => clearTimeout(timer);
+  },
+};
+
 /** Beyond this the next statement takes them. */
 const mostOfOneStatement = 100;
 /** Statements under way at once; whoever comes meanwhile waits for one of them to end, and then all travel together. */
 const mostUnderWay = 2;
+/** One that takes longer gives up its place: who waits must not depend on a statement that is stuck. Then the pool's own bounds hold. */
+const longestPlaceMs = 250;
+const mostWaiting = 10_000;
 
 const balancesStatement = statement(
   'user_balances',
@@ -36,7 +47,10 @@ export class BalanceReads {
   private waiting: BalanceAsker[] = [];
   private underWay = 0;
 
-  constructor(private readonly database: Queryable) {}
+  constructor(
+    private readonly database: Queryable,
+    private readonly clock: { schedule(callback: () => void, delayMs: number): () => void } = systemClock,
+  ) {}
 
   /** Askers whose statement has not been sent. */
   get waitingCount(): number {
@@ -45,6 +59,10 @@ export class BalanceReads {
 
   /** Calls the asker back in a later turn. Bounded by the limits of the database: its statement timeout, its pool's patience. */
   ask(asker: BalanceAsker): void {
+    if (this.waiting.length >= mostWaiting) {
+      queueMicrotask(() => asker.failed(new LedgerBusy(`More than ${mostWaiting} balances are waited for`)));
+      return;
+    }
     this.waiting.push(asker);
     this.sendNext();
   }
@@ -60,22 +78,35 @@ export class BalanceReads {
     while (this.underWay < mostUnderWay && this.waiting.length > 0) {
       const batch = this.waiting.splice(0, mostOfOneStatement);
       const [sender] = batch as [BalanceAsker];
-      this.underWay += 1;
+      const freePlace = this.takePlace();
+      // The next statement is on its way before anybody is told: writing the answers need not keep the database idle.
+      const end = (answer: (asker: BalanceAsker) => void): void => {
+        freePlace();
+        for (const asker of batch) answer(asker);
+      };
       // What follows runs for the asker who sends; the others are told from there.
       void sender.send(() =>
         this.load(batch).then(
-          (balances) => this.end(batch, (asker) => tell(asker, balances.get(asker.userId), sender)),
-          (error: unknown) => this.end(batch, (asker) => asker.failed(error)),
+          (balances) => end((asker) => tell(asker, balances.get(asker.userId), sender)),
+          (error: unknown) => end((asker) => asker.failed(error)),
         ),
       );
     }
   }
 
-  /** The next statement is on its way before anybody is told: writing the answers need not keep the database idle. */
-  private end(batch: readonly BalanceAsker[], answer: (asker: BalanceAsker) => void): void {
-    this.underWay -= 1;
-    this.sendNext();
-    for (const asker of batch) answer(asker);
+  /** Returns what gives the place to whoever waits, at the latest called when its time is over. */
+  private takePlace(): () => void {
+    this.underWay += 1;
+    let isFree = false;
+    const free = (): void => {
+      if (isFree) return;
+      isFree = true;
+      cancel();
+      this.underWay -= 1;
+      this.sendNext();
+    };
+    const cancel = this.clock.schedule(free, longestPlaceMs);
+    return free;
   }
 
   private async load(batch: readonly BalanceAsker[]): Promise<ReadonlyMap<string, UserBalance>> {
