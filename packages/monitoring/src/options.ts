@@ -1,6 +1,7 @@
 import type { AlertStore } from './alerts/alert-store.js';
 import type { AlertChannel } from './alerts/notification.js';
-import { checkConditions, type Condition } from './alerts/condition.js';
+import type { Condition } from './alerts/condition.js';
+import { checkConditions } from './alerts/conditions.js';
 import { isRuleName } from './alerts/rule-definition.js';
 import { parseObjectives, type ServiceObjective } from './alerts/objective.js';
 import { THRESHOLD_NAMES, parseThresholdPatch, type Thresholds } from './alerts/thresholds.js';

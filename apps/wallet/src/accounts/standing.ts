@@ -4,7 +4,7 @@ import type { Queryable } from '../keys/queryable.js';
 import type { User } from './user.js';
 
 /** Frozen: may read, not move money. Deactivated: may do nothing, for good. */
-export type StandingChange = 'freeze' | 'unfreeze' | 'deactivate';
+export type StandingChange = 'freeze' | 'unfreeze' | 'deactivate' | 'reactivate';
 
 export interface UserStanding extends User {
   /** Since when the user is frozen; null while it is not. */
@@ -24,6 +24,8 @@ const statements = {
   freeze: changing('user_freeze', 'frozen_at = coalesce(frozen_at, now())'),
   unfreeze: changing('user_unfreeze', 'frozen_at = null'),
   deactivate: changing('user_deactivate', 'is_active = false'),
+  // The sessions that the deactivation ended stay ended; one who was frozen is frozen still.
+  reactivate: changing('user_reactivate', 'is_active = true'),
 };
 
 /** The change and its line in the audit log are one statement. */
@@ -37,7 +39,7 @@ function changing(name: string, change: string): Statement {
 }
 
 /**
- * Changes what a user may do. A trigger of the same statement closes or freezes the ledger account and tells every instance to forget
+ * Changes what a user may do. A trigger of the same statement closes, freezes or opens the ledger account and tells every instance to forget
  * what it knew, so a payment either came before or is refused.
  */
 export async function changeStanding(

@@ -10,6 +10,7 @@ import { reconcileLedger } from './commands/reconcile.js';
 import { restore, type RestoreCommandOptions } from './commands/restore.js';
 import { seedDatabase } from './commands/seed.js';
 import { upgrade } from './commands/upgrade.js';
+import { walletVersion } from '../observing/deployment.js';
 import type { ExitCode } from './exit-codes.js';
 import { terminal, type Terminal } from './terminal.js';
 import { inWorkPlace, type WorkPlace } from './work-place.js';
@@ -28,6 +29,7 @@ export function createProgram(
 ): Command {
   const program = new Command('dunlin')
     .description('Looks after the database of a Dunlin wallet.')
+    .version(walletVersion)
     .addHelpText('after', epilogue)
     .exitOverride()
     .showHelpAfterError('(add --help for what there is)');

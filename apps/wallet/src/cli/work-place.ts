@@ -6,6 +6,7 @@ import { loadConfig, type Config } from '../config/config.js';
 import type { EnvironmentVariables } from '../config/environment.js';
 import { openDatabase } from '../process/open-database.js';
 import { appliedMigrations } from '../migrate.js';
+import { openFence } from '../process/seen-timeline.js';
 import { StartError } from '../process/start-error.js';
 
 /** What a command works with. */
@@ -18,6 +19,12 @@ export interface WorkPlace {
   /** Aborts on Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
 }
+
+/** Beside the answer, which goes to standard output. */
+const warnings = {
+  warn: (fields: { err?: unknown }, message: string): void =>
+    console.error(fields.err instanceof Error ? `${message}: ${fields.err.message}` : message),
+};
 
 /** Long statements are what these commands are for; a signal ends them. */
 const statementTimeoutMs = 0;
@@ -36,6 +43,8 @@ export async function inWorkPlace<Value>(
   try {
     const either = AbortSignal.any([signal, lost.signal]);
     either.throwIfAborted();
+    // What a wallet on this data folder has seen of its primary holds here too: nothing is written to a former one.
+    if (config.database.kind === 'server') await openFence(opened.url, config.dataFolder, warnings);
     return await work({
       config,
       databaseUrl: opened.url,

@@ -1,9 +1,12 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseError, readServerFacts, TimelineFence, type ServerFacts } from '@dunlin/postgres';
-import type { Logger } from 'pino';
 import { describeServer } from '../config/database-config.js';
 import { StartError } from './start-error.js';
+
+interface Logger {
+  warn(fields: object, message: string): void;
+}
 
 interface Seen {
   readonly cluster: string;

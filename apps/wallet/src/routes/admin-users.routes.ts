@@ -18,13 +18,14 @@ export interface AdminUserRoutesOptions {
 const summaries: Readonly<Record<StandingChange, string>> = {
   freeze: 'Let a user read, but not move money',
   unfreeze: 'Let a frozen user move money again',
-  deactivate: 'Let a user do nothing more, for good',
+  deactivate: 'Let a user do nothing more',
+  reactivate: 'Let a user back in who was deactivated; they have to log in again',
 };
 
-/** `POST /admin/users/:id/freeze`, `/unfreeze` and `/deactivate`. */
+/** `POST /admin/users/:id/freeze`, `/unfreeze`, `/deactivate` and `/reactivate`. */
 export const adminUserRoutes: FastifyPluginAsyncTypebox<AdminUserRoutesOptions> = async (app, options) => {
   const { accounts, authenticate, afterChange } = options;
-  for (const change of ['freeze', 'unfreeze', 'deactivate'] as const) {
+  for (const change of ['freeze', 'unfreeze', 'deactivate', 'reactivate'] as const) {
     app.post(
       `/admin/users/:id/${change}`,
       {

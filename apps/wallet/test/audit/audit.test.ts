@@ -235,15 +235,18 @@ describe('accounts and operators', () => {
     });
   });
 
-  test.each(['freeze', 'unfreeze', 'deactivate'])('%s says which operator did it to whom', async (change) => {
-    const user = await wallet.newUser();
-    expect(await lineOf(wallet.operator, 'POST', `/admin/users/${user.id}/${change}`)).toMatchObject({
-      action: `user.${change}`,
-      actorId: wallet.operatorId,
-      userId: user.id,
-      ...withAgent,
-    });
-  });
+  test.each(['freeze', 'unfreeze', 'deactivate', 'reactivate'])(
+    '%s says which operator did it to whom',
+    async (change) => {
+      const user = await wallet.newUser();
+      expect(await lineOf(wallet.operator, 'POST', `/admin/users/${user.id}/${change}`)).toMatchObject({
+        action: `user.${change}`,
+        actorId: wallet.operatorId,
+        userId: user.id,
+        ...withAgent,
+      });
+    },
+  );
 
   test('what is changed in the monitoring is there with what was asked for', async () => {
     const body = { slowQueryMs: 777 };

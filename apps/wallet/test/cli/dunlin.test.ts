@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readServerFacts } from '@dunlin/postgres';
+import { makeScratchFolder, removeScratchFolder } from '@dunlin/testkit';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exitCodes } from '../../src/cli/exit-codes.js';
@@ -91,6 +93,28 @@ describe('dunlin', () => {
     const { how, stderr } = await dunlin(['reconcile'], { DATABASE_URL: await server.create({ migrated: false }) });
     expect(stderr).toContain('dunlin migrate');
     expect(how).toBe(exitCodes.noDatabase);
+  });
+
+  it('says which version it is', async () => {
+    const { version } = JSON.parse(readFileSync(join(ROOT, 'apps/wallet/package.json'), 'utf8')) as { version: string };
+    for (const option of ['--version', '-V'])
+      expect(await dunlin([option])).toMatchObject({ how: exitCodes.fine, stdout: `${version}\n` });
+  });
+
+  it('does nothing on a former primary, by what the wallet of this data folder has seen', async () => {
+    const url = await server.create({ migrated: true });
+    const { cluster, timeline } = await readServerFacts(url);
+    const folder = makeScratchFolder();
+    try {
+      const environment = { DATABASE_URL: url, DATA_DIR: folder };
+      expect((await dunlin(['maintain'], environment)).how).toBe(exitCodes.fine);
+      writeFileSync(join(folder, 'primary.json'), JSON.stringify({ cluster, timeline: timeline + 1 }));
+      const { how, stderr } = await dunlin(['maintain'], environment);
+      expect(stderr).toContain(`has seen timeline ${timeline + 1}`);
+      expect(how).toBe(exitCodes.noDatabase);
+    } finally {
+      removeScratchFolder(folder);
+    }
   });
 
   it('has its exit codes in docs/operations.md, and no others', () => {

@@ -136,6 +136,24 @@ test('a deactivated user’s token is refused at once, and so is the next login'
   expectProblem(await leaver.http.transfer(wallet.operatorId, '1'), 401, 'account_deactivated');
 });
 
+test('a user who is reactivated can log in and has what was theirs; one who was frozen is frozen still', async () => {
+  const back = await wallet.fundedUser('10');
+  const receiver = await wallet.newUser();
+  const change = (what: string) => wallet.operator.call('POST', `/admin/users/${back.id}/${what}`);
+  await change('freeze');
+  await change('deactivate');
+  const withdrawal = { userId: back.id, amount: '10', reference: back.id };
+  expectProblem(await wallet.operator.post('/admin/withdrawals', withdrawal), 422, 'user_not_found');
+  const answer = await change('reactivate');
+  expect([answer.status, answer.body]).toMatchObject([200, { isActive: true, frozenAt: expect.any(String) }]);
+  expect(await back.http.balance()).toMatchObject({ available: '10' });
+  expectProblem(await back.http.transfer(receiver.id, '1'), 403, 'account_frozen');
+  await change('unfreeze');
+  expect((await back.http.transfer(receiver.id, '4')).status).toBe(201);
+  expect((await receiver.http.transfer(back.id, '4')).status).toBe(201);
+  expect((await wallet.operator.post('/admin/withdrawals', withdrawal)).status).toBe(201);
+});
+
 test('a frozen user reads and moves nothing, whatever case the operator wrote the id in', async () => {
   for (const spell of [(id: string) => id, (id: string) => id.toUpperCase()]) {
     const frozen = await wallet.fundedUser('10');

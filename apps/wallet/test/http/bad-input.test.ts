@@ -219,14 +219,10 @@ describe('URLs that cannot be read, or lead nowhere', () => {
     async (path) => void expectProblem(await wallet.operator.get(path), 400, 'invalid_request'),
   );
 
-  test.each([
-    '/nowhere',
-    '/wallet',
-    '//wallet/balance',
-    '/wallet/../admin',
-    '/WALLET/BALANCE',
-    '/.unreadable',
-  ])('%s is not found', async (path) => void expectProblem(await wallet.operator.get(path), 404, 'not_found'));
+  test.each(['/nowhere', '/wallet', '//wallet/balance', '/wallet/../admin', '/WALLET/BALANCE', '/.unreadable'])(
+    '%s is not found',
+    async (path) => void expectProblem(await wallet.operator.get(path), 404, 'not_found'),
+  );
 
   test('a path that is very long is refused', async () => {
     expectProblem(await wallet.operator.get(`/wallet/transactions/${'a'.repeat(8000)}`), 400, 'invalid_request');

@@ -42,6 +42,7 @@ export const accessTable: Readonly<Record<string, Access>> = {
   'POST /admin/users/{id}/freeze': 'operator',
   'POST /admin/users/{id}/unfreeze': 'operator',
   'POST /admin/users/{id}/deactivate': 'operator',
+  'POST /admin/users/{id}/reactivate': 'operator',
   'POST /admin/deposits': 'operator',
   'POST /admin/withdrawals': 'operator',
   'GET /admin/audit': 'operator',

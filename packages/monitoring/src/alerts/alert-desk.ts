@@ -9,7 +9,7 @@ import type { ChangeMarker } from './change-marker.js';
 import { gatherEvidence } from './alert-evidence.js';
 import { judgeBurn } from './burn-rate.js';
 import { builtInRules } from './built-in-rules.js';
-import { conditionRule, Conditions } from './condition.js';
+import { conditionRule, Conditions } from './conditions.js';
 import { MemoryAlertStore } from './memory-alert-store.js';
 import { Notifier, type ChannelTestOutcome } from './notifier.js';
 import { concerns } from './objective.js';
