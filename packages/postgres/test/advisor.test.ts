@@ -284,6 +284,12 @@ describe('a schema whose indexes are right', () => {
     expect(advice).toEqual([]);
   });
 
+  it('gets no advice to find by more what its primary key finds', async () => {
+    const some =
+      "UPDATE orders o SET note = o.note FROM unnest($1::bigint[]) AS w (id) WHERE o.id = w.id AND o.state = 'open'";
+    expect(await adviceFor(database(), [statement('test_some', some), [[1, 20, 40]]])).toEqual([]);
+  });
+
   it('gets no advice to find by a key what a partial index finds by its predicate', async () => {
     const db = database();
     await db.query(`CREATE INDEX partial ON orders (amount) WHERE state = 'open'`);

@@ -3,7 +3,7 @@ import type { PlanNode } from '../queries/plan-node.js';
 import { explain, nodesOf } from '../queries/plan.js';
 import { accessesOf, candidatesFor, type Access, type Candidate } from './candidate.js';
 import { estimateCost, estimateSizeBytes } from './cost-estimate.js';
-import { isFoundAlready, standing } from './found-already.js';
+import { isFoundAlready, isFoundByUniqueKey, standing } from './found-already.js';
 import { tryHypothetically, type HypotheticalOutcome } from './hypothetical.js';
 import { merge, recommend } from './proposal.js';
 import { bestOf, type Prospect } from './prospect.js';
@@ -52,10 +52,14 @@ export async function adviseMissing(
         ...candidatesFor(access, columns, rowsOf(access, schema), statement.isDeclared),
         ...specialCandidates(access, columns, immutable),
       ])
-      .filter((one) => (schema.tables.get(tableKey(one))?.rows ?? 0) >= leastRows)
-      .filter((one) => !wouldEndHotUpdates(one, schema, updated));
+      .filter((one) => (schema.tables.get(tableKey(one))?.rows ?? 0) >= leastRows);
     if (all.length === 0 && scansByUnreadCondition(plan, schema, leastRows)) unread.push(statement.fingerprint);
-    const candidates = all.filter((one) => standing(one, schema.indexes) !== 'whole');
+    const candidates = all.filter(
+      (one) =>
+        standing(one, schema.indexes) !== 'whole' &&
+        !isFoundByUniqueKey(one, schema.indexes) &&
+        !wouldEndHotUpdates(one, schema, updated),
+    );
     if (candidates.length === 0) continue;
     const tried = schema.server.has_hypopg ? await tryHypothetically(database, statement.text, candidates) : undefined;
     const judged = candidates.flatMap(

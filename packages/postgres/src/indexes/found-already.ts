@@ -28,6 +28,19 @@ function beginsWith(index: IndexFacts, candidate: Candidate): boolean {
   return sameEqualities && String(start.slice(free)) === String(wanted.slice(free));
 }
 
+/** True when a unique index finds the one row by keys that the candidate has too: more of them would find no fewer. */
+export function isFoundByUniqueKey(candidate: Candidate, indexes: readonly IndexFacts[]): boolean {
+  const equal = new Set(candidate.keys.slice(0, candidate.equalities).map(keyText));
+  return indexes.some(
+    (index) =>
+      index.is_unique &&
+      index.is_valid &&
+      index.predicate === null &&
+      tableKey(index) === tableKey(candidate) &&
+      index.keys.every((key) => equal.has(key)),
+  );
+}
+
 /** An expression without parentheses and spaces: the plan sets more of them than the index's definition does. */
 const comparable = (sql: string): string => sql.replaceAll(/[()\s]/g, '');
 
