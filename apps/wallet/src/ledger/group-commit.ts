@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
 /** Runs a whole batch in one call and answers item by item, in order; an item's answer may take a while longer by itself. */
 export type RunBatch<Item, Outcome> = (batch: Item[]) => Promise<(Outcome | Promise<Outcome>)[]>;
 
@@ -25,6 +27,8 @@ export class LedgerBusy extends Error {
 
 interface Waiting<Item, Outcome> {
   item: Item;
+  /** Runs something as whoever submitted the item, so that what a call sends is told of one of its own requests. */
+  asSubmitter: <Value>(work: () => Value) => Value;
   resolve: (outcome: Outcome | Promise<Outcome>) => void;
   reject: (error: unknown) => void;
 }
@@ -65,7 +69,7 @@ export class GroupCommit<Item, Outcome> {
       return Promise.reject(new LedgerBusy(`More than ${this.options.maxWaiting} operations are waiting`));
     }
     return new Promise((resolve, reject) => {
-      this.waiting.push({ item, resolve, reject });
+      this.waiting.push({ item, asSubmitter: AsyncLocalStorage.snapshot(), resolve, reject });
       this.startBatches();
     });
   }
@@ -79,12 +83,15 @@ export class GroupCommit<Item, Outcome> {
       this.running += 1;
       this.runningItems += batch.length;
       this.lastBeganMs = performance.now();
-      void this.run(batch).finally(() => {
-        this.running -= 1;
-        this.runningItems -= batch.length;
-        for (const lock of locks) this.locked.delete(lock);
-        this.startBatches();
-      });
+      const [oldest] = batch as [Waiting<Item, Outcome>];
+      void oldest
+        .asSubmitter(() => this.run(batch))
+        .finally(() => {
+          this.running -= 1;
+          this.runningItems -= batch.length;
+          for (const lock of locks) this.locked.delete(lock);
+          this.startBatches();
+        });
     }
   }
 

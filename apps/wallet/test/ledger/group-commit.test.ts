@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { gate } from '@dunlin/testkit';
 import { expect, test } from 'vitest';
 import { GroupCommit, LedgerBusy } from '../../src/ledger/group-commit.js';
@@ -24,6 +25,22 @@ test('an operation alone goes at once; those that come while it runs share the n
   first.open();
   expect(await Promise.all([one, ...rest])).toEqual([10, 20, 30, 40, 50]);
   expect(batches).toEqual([[1], [2, 3, 4], [5]]);
+});
+
+test('a call runs as whoever submitted the oldest of its items, and not as somebody of the call before', async () => {
+  const submitter = new AsyncLocalStorage<string>();
+  const first = gate();
+  const ranAs: unknown[] = [];
+  const commits = new GroupCommit<number, number>(async (batch) => {
+    ranAs.push(submitter.getStore());
+    if (ranAs.length === 1) await first.arrive();
+    return batch;
+  }, always);
+  const all = ['alice', 'bob', 'carol'].map((who, at) => submitter.run(who, () => commits.submit(at)));
+  await first.arrived;
+  first.open();
+  await Promise.all(all);
+  expect(ranAs).toEqual(['alice', 'bob']);
 });
 
 test('one bad item fails alone', async () => {
