@@ -35,9 +35,13 @@ export function problemFields(problem: Problem): string[] {
   const fields = ['content-type', 'application/problem+json', 'cache-control', 'no-store'];
   const { retryAfterSeconds } = problem.extra;
   if (retryAfterSeconds !== undefined) fields.push('retry-after', String(retryAfterSeconds));
-  if (problem.status === 401) fields.push('www-authenticate', 'Bearer');
+  if (problem.status === 401) fields.push('www-authenticate', challengeOf(problem.code));
   return fields;
 }
+
+/** RFC 6750: a token that was sent and is not good is said to be so; whoever sent none is told the scheme alone. */
+const challengeOf = (code: string): string =>
+  code === 'invalid_token' || code === 'token_expired' ? 'Bearer error="invalid_token"' : 'Bearer';
 
 /** What to tell the client of `error`. */
 export function asProblem(error: FastifyError | Error): Problem {
