@@ -119,7 +119,7 @@ export async function keepSubscribed(
   client.on('message', (channel: string, message: string) => on.message(channel, message));
   client.on('close', () => on.lost());
   client.on('end', () => on.lost());
-  // The client re-subscribes by itself as well; doing it here too is what tells when it is done.
+  // The client leaves it to us, since nobody would hear of its own failure.
   client.on('ready', () => {
     client
       .subscribe(...channels)

@@ -6,7 +6,7 @@ export type RedisClient = Redis | Cluster;
 
 export interface ClientOptions {
   readonly commandTimeoutMs: number;
-  /** A connection that subscribes has no command timeout and comes back subscribed. */
+  /** A connection that subscribes has no command timeout; it is subscribed again by `keepSubscribed`. */
   readonly forMessages: boolean;
 }
 
@@ -52,7 +52,9 @@ function commonOptions(options: ClientOptions): RedisOptions {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
-    autoResubscribe: true,
+    // Whoever listens subscribes anew himself (`keepSubscribed`). The client's own attempt is a promise that nobody holds: where the server dies
+    // between the two, its rejection ends the process.
+    autoResubscribe: false,
     enableReadyCheck: true,
     connectTimeout: Math.max(1_000, options.commandTimeoutMs * 4),
     retryStrategy: retryDelay,
