@@ -1,11 +1,10 @@
 import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { describeRedis, startTestRedis, type TestRedis } from '@dunlin/testkit';
+import { describeRedis, freePort, startTestRedis, type TestRedis } from '@dunlin/testkit';
 import { CacheService, type RedisConnectionOptions } from '@dunlin/cache';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
@@ -106,11 +105,3 @@ describeRedis('ways to reach Redis', () => {
     sentinel.disconnect();
   }, 60_000);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

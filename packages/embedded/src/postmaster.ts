@@ -1,10 +1,11 @@
-import { closeSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { closeSync, openSync, realpathSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Binaries } from './binaries.js';
 import { EmbeddedError } from './errors.js';
 import { freePort } from './free-port.js';
 import { readPostmasterFile } from './postmaster-file.js';
 import { isAlive, isServerOf, processTree, processesInside, signalProcess } from './processes.js';
+import { saidAtStart } from './server-log.js';
 import { BASE_SETTINGS, settingArguments, type ServerSettings } from './settings.js';
 import { spawnUnprivileged, type Descent } from './unprivileged.js';
 
@@ -23,7 +24,7 @@ export interface StartOptions {
   readonly descent: Descent;
   readonly folder: string;
   readonly settings: ServerSettings;
-  /** Takes what the server writes before its own log is open. */
+  /** Takes what the server writes before its own log is open; the rest is read from that. */
   readonly startLog: string;
   /** Left out, a free one is taken. */
   readonly port?: number;
@@ -68,18 +69,20 @@ async function tryStart(options: StartOptions, port: number): Promise<StartOutco
   child.once('exit', (code, signal) => (ended = `it ended with ${signal ?? `code ${String(code)}`}`));
   child.unref();
 
+  const said = (): string => saidAtStart(options.folder, child.pid, options.startLog);
+
   const deadline = performance.now() + options.timeoutMs;
   for (;;) {
     const seen = readPostmasterFile(options.folder);
     if (child.pid !== undefined && seen?.pid === child.pid && seen.state === 'ready') {
       return { kind: 'ready', postmaster: { pid: child.pid, port } };
     }
-    if (ended !== undefined) return { kind: 'failed', why: ended, log: readFileSync(options.startLog, 'utf8') };
+    if (ended !== undefined) return { kind: 'failed', why: ended, log: said() };
     if (performance.now() > deadline || options.signal?.aborted === true) {
       if (child.pid !== undefined) await stopPostmaster(options.folder, child.pid, { fastMs: 0, immediateMs: 5_000 });
       options.signal?.throwIfAborted();
       const why = `it was not ready after ${options.timeoutMs} ms`;
-      return { kind: 'failed', why, log: readFileSync(options.startLog, 'utf8') };
+      return { kind: 'failed', why, log: said() };
     }
     await delay(POLL_MS);
   }

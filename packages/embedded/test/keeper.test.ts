@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { makeScratchFolder, removeScratchFolder } from '@dunlin/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -102,6 +103,30 @@ describe('an embedded server', () => {
     const second = await open();
     expect(second.port).toBe(first.port);
     expect(await query(second.url, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
+  });
+
+  test('takes another port when its own has gone to another program, and keeps that one', async () => {
+    const first = await open();
+    await query(first.url, 'CREATE TABLE kept AS SELECT 1 AS n');
+    await first.close();
+    const other = createServer();
+    await new Promise<void>((resolve) => other.listen(first.port, '127.0.0.1', resolve));
+    try {
+      const second = await open();
+      expect(second.port).not.toBe(first.port);
+      expect(await query(second.url, 'SELECT n FROM kept')).toEqual([{ n: 1 }]);
+      await second.close();
+      expect((await open()).port).toBe(second.port);
+    } finally {
+      other.close();
+    }
+  });
+
+  test('says why it did not start, though the reason stands in a log of its own', async () => {
+    await (await open()).close();
+    appendFileSync(join(folder, 'postgres', 'pg_hba.conf'), 'nonsense\n');
+    const error = (await open().catch((thrown: unknown) => thrown)) as EmbeddedError;
+    expect(error.message).toMatch(/PostgreSQL did not start .*nonsense/s);
   });
 
   test('is one for all who open it at the same time, and stays until the last has left', async () => {

@@ -2,9 +2,10 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
-import { createServer as createSocket, type AddressInfo } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@dunlin/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { alertmanagerChannel, PerformanceMonitoringService } from '../src/index.js';
 import { requests } from './support/scene.js';
@@ -24,16 +25,6 @@ async function eventually(holds: () => boolean | Promise<boolean>, what: string)
     if (performance.now() > deadline) throw new Error(`waited 30 s in vain until ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket();
-  socket.listen(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address() as AddressInfo;
-  socket.close();
-  await once(socket, 'close');
-  return port;
 }
 
 describe.skipIf(skip)('a real Alertmanager (skipped without it: apt-get install prometheus-alertmanager)', () => {

@@ -16,3 +16,4 @@ export { gate, type Gate } from './gate.js';
 export { ManualClock, type Clock } from './manual-clock.js';
 export { leakCheck } from './leak-check.js';
 export { makeScratchFolder, removeScratchFolder } from './scratch-folder.js';
+export { freePort } from '@dunlin/embedded';

@@ -45,6 +45,7 @@ export function transfers(context: BenchContext): Promise<Answer> {
 export function transferAlone(context: BenchContext): Promise<Answer> {
   return inSetting(context, async ({ server, load, start }) => {
     const { url } = await start();
+    await warmUp(load, [url]);
     const all = await inTurn(
       [
         { contestant: 'pgbench, one client', measure: async () => 1000 / (await server.pgbench.run(1, forSeconds)) },
@@ -58,7 +59,7 @@ export function transferAlone(context: BenchContext): Promise<Answer> {
     );
     return {
       question: 'One transfer over HTTP, nothing else running',
-      method: `The mean time of requests one after another on one connection, ${forSeconds} s a round.`,
+      method: `The mean time of requests one after another on one connection, ${forSeconds} s a round, after ${warmUpSeconds} s of load that do not count.`,
       measured: all,
       targets: [
         atMostTimes(

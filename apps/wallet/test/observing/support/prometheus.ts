@@ -1,10 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@dunlin/testkit';
 
 /** With CI=true it is never skipped: a machine without it fails by name. */
 export const skipPrometheus = spawnSync('prometheus', ['--version']).status !== 0 && process.env['CI'] !== 'true';
@@ -82,16 +81,6 @@ export async function startPrometheus(options: {
     query: async (expression) =>
       (await get<{ result: Sample[] }>(`/api/v1/query?query=${encodeURIComponent(expression)}`)).result,
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 export async function until(holds: () => Promise<boolean>, what: string, patienceMs = 30_000): Promise<void> {
