@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { callerScope, type CallerScope } from '../caller-scope.js';
 
 /** Runs a whole batch in one call and answers item by item, in order; an item's answer may take a while longer by itself. */
 export type RunBatch<Item, Outcome> = (batch: Item[]) => Promise<(Outcome | Promise<Outcome>)[]>;
@@ -27,8 +27,8 @@ export class LedgerBusy extends Error {
 
 interface Waiting<Item, Outcome> {
   item: Item;
-  /** Runs something as whoever submitted the item, so that what a call sends is told of one of its own requests. */
-  asSubmitter: <Value>(work: () => Value) => Value;
+  /** What a call sends is told of one of its own requests. */
+  asSubmitter: CallerScope;
   resolve: (outcome: Outcome | Promise<Outcome>) => void;
   reject: (error: unknown) => void;
 }
@@ -69,7 +69,7 @@ export class GroupCommit<Item, Outcome> {
       return Promise.reject(new LedgerBusy(`More than ${this.options.maxWaiting} operations are waiting`));
     }
     return new Promise((resolve, reject) => {
-      this.waiting.push({ item, asSubmitter: AsyncLocalStorage.snapshot(), resolve, reject });
+      this.waiting.push({ item, asSubmitter: callerScope('LedgerOperation'), resolve, reject });
       this.startBatches();
     });
   }

@@ -1,5 +1,5 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { statement } from '@dunlin/postgres';
+import { callerScope } from '../caller-scope.js';
 import { LedgerBusy } from '../ledger/group-commit.js';
 import type { Queryable } from '../ledger/queryable.js';
 import { balanceColumns, balanceOf, readUserBalance, type BalanceRow, type UserBalance } from './balance.js';
@@ -70,7 +70,7 @@ export class BalanceReads {
   /** Rejects as `failed` is told. */
   read(userId: string): Promise<UserBalance> {
     return new Promise((resolve, reject) =>
-      this.ask({ userId, send: AsyncLocalStorage.snapshot(), found: resolve, failed: reject }),
+      this.ask({ userId, send: callerScope('BalanceRead'), found: resolve, failed: reject }),
     );
   }
 
