@@ -33,18 +33,15 @@ interface Waiting<Item, Outcome> {
   reject: (error: unknown) => void;
 }
 
-/** Calls of so few items in all keep nobody waiting. */
-const few = 8;
-
 /** How many waiting items are looked at for one call, in multiples of what it may hold. */
 const lookAhead = 4;
 
 /**
- * Operations that have to wait anyway share one database call and one commit. An operation that finds nothing running, or next to nothing, goes
- * at once, alone.
+ * Operations that have to wait anyway share one database call and one commit. What comes in one turn of the event loop begins at its end,
+ * together; it waits no longer than that when nothing is running, or one operation alone.
  *
- * Under load a call costs as much as a dozen operations in it, so what is running decides: beside a large call another one begins only when it
- * would be large too, or when the first takes unusually long. Those that wait travel together with the next; that is a few milliseconds.
+ * Under load a call costs as much as a dozen operations in it, so what is running decides: beside a call of several another one begins only
+ * when it would be large, or when the first takes unusually long. Those that wait travel together with the next; that is a few milliseconds.
  *
  * What a running call has locked would keep another call waiting until that commit, with a connection, a free processor and all of its
  * neighbours. So an item that needs any of it stays in the queue for the same time instead, and lets those pass that have nothing to do with
@@ -58,6 +55,7 @@ export class GroupCommit<Item, Outcome> {
   private runningItems = 0;
   private lastBeganMs = 0;
   private patience: NodeJS.Timeout | undefined;
+  private beginsSoon = false;
 
   constructor(
     private readonly runBatch: RunBatch<Item, Outcome>,
@@ -70,6 +68,16 @@ export class GroupCommit<Item, Outcome> {
     }
     return new Promise((resolve, reject) => {
       this.waiting.push({ item, asSubmitter: callerScope('LedgerOperation'), resolve, reject });
+      this.beginAtEndOfTurn();
+    });
+  }
+
+  /** The requests of one turn were read from their sockets one after the other: the first of them would otherwise go without the rest. */
+  private beginAtEndOfTurn(): void {
+    if (this.beginsSoon) return;
+    this.beginsSoon = true;
+    setImmediate(() => {
+      this.beginsSoon = false;
       this.startBatches();
     });
   }
@@ -98,7 +106,7 @@ export class GroupCommit<Item, Outcome> {
   /** Whether a call may begin beside what is running. Where it may not, those that wait are looked at again when it ends, or takes long. */
   private mayBeginBeside(): boolean {
     const { maxBatchSize, worthAnotherCall = maxBatchSize / 2, patienceMs = 20 } = this.options;
-    if (this.runningItems <= few || this.waiting.length >= worthAnotherCall) return true;
+    if (this.runningItems <= 1 || this.waiting.length >= worthAnotherCall) return true;
     const leftMs = this.lastBeganMs + patienceMs - performance.now();
     if (leftMs <= 0) return true;
     this.patience ??= setTimeout(() => {

@@ -11,6 +11,23 @@ const always = {
   locks: () => [],
 };
 
+const endOfTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('those that come in one turn share a call, and wait for nothing else', async () => {
+  const batches: number[][] = [];
+  const commits = new GroupCommit<number, number>(
+    async (batch) => {
+      batches.push(batch);
+      return batch;
+    },
+    { ...always, maxConcurrentBatches: 2 },
+  );
+  const all = [1, 2, 3].map((item) => commits.submit(item));
+  await endOfTurn();
+  expect(batches).toEqual([[1, 2, 3]]);
+  expect(await Promise.all(all)).toEqual([1, 2, 3]);
+});
+
 test('an operation alone goes at once; those that come while it runs share the next call', async () => {
   const first = gate();
   const batches: number[][] = [];
@@ -36,8 +53,10 @@ test('a call runs as whoever submitted the oldest of its items, and not as someb
     if (ranAs.length === 1) await first.arrive();
     return batch;
   }, always);
-  const all = ['alice', 'bob', 'carol'].map((who, at) => submitter.run(who, () => commits.submit(at)));
+  const submitAs = (who: string): Promise<number> => submitter.run(who, () => commits.submit(0));
+  const alice = submitAs('alice');
   await first.arrived;
+  const all = [alice, submitAs('bob'), submitAs('carol')];
   first.open();
   await Promise.all(all);
   expect(ranAs).toEqual(['alice', 'bob']);
@@ -93,14 +112,17 @@ function lockingCommits(maxConcurrentBatches: number) {
   /** Ends a call, and waits until whatever that lets begin has begun. */
   const end = async (at: number): Promise<void> => {
     calls[at]?.end();
-    await new Promise((resolve) => setImmediate(resolve));
+    await endOfTurn();
   };
   return { commits, begun, end };
 }
 
 test('an item that needs what a running call has locked waits for it, and lets those pass that do not', async () => {
   const { commits, begun, end } = lockingCommits(2);
-  const all = ['ab', 'bc', 'de'].map((word) => commits.submit(word));
+  const first = commits.submit('ab');
+  await endOfTurn();
+  const all = [first, ...['bc', 'de'].map((word) => commits.submit(word))];
+  await endOfTurn();
   expect(begun()).toEqual([['ab'], ['de']]);
   await end(1);
   expect(begun()).toHaveLength(2);
@@ -112,7 +134,10 @@ test('an item that needs what a running call has locked waits for it, and lets t
 
 test('nobody passes one that waits for the same, so it is never passed for ever', async () => {
   const { commits, begun, end } = lockingCommits(3);
-  const alone = [commits.submit('a'), commits.submit('b')];
+  const a = commits.submit('a');
+  await endOfTurn();
+  const alone = [a, commits.submit('b')];
+  await endOfTurn();
   // It waits for both; those behind it that need either come after it, whichever is free first.
   const waiting = ['ab', 'a', 'b'].map((word) => commits.submit(word));
   await end(0);
@@ -140,45 +165,46 @@ function largeCommits(options: { worthAnotherCall?: number; patienceMs?: number 
   const sizes = (): number[] => running.map(({ size }) => size);
   const end = async (at: number): Promise<void> => {
     running[at]?.end();
-    await new Promise((resolve) => setImmediate(resolve));
+    await endOfTurn();
   };
-  /** Leaves a call of `size` running, and nothing else. */
+  /** Begins a call of `size` beside whatever runs. */
   const begin = async (size: number): Promise<void> => {
-    const all = submit(2 + size);
-    await end(0);
-    await end(1);
-    void all;
-    expect(sizes()).toEqual([1, 1, size]);
-    running.splice(0, 2);
+    void submit(size);
+    await endOfTurn();
   };
-  return { submit, sizes, end, begin };
+  return { begin, sizes, end };
 }
 
 test('beside a large call another one begins when enough wait for it', async () => {
-  const { submit, sizes, end, begin } = largeCommits({ worthAnotherCall: 10, patienceMs: 60_000 });
+  const { begin, sizes, end } = largeCommits({ worthAnotherCall: 10, patienceMs: 60_000 });
   await begin(12);
-  void submit(9);
+  await begin(9);
   expect(sizes()).toEqual([12]);
-  void submit(1);
+  await begin(1);
   expect(sizes()).toEqual([12, 10]);
-  void submit(9);
+  await begin(9);
   await end(0);
   expect(sizes()).toEqual([12, 10]);
   await end(1);
   expect(sizes()).toEqual([12, 10, 9]);
 });
 
-test('beside a few operations another goes at once', async () => {
-  const { submit, sizes, begin } = largeCommits({ patienceMs: 60_000 });
-  await begin(8);
-  void submit(1);
-  expect(sizes()).toEqual([8, 1]);
+test('beside one operation alone another goes at once, beside two it waits', async () => {
+  const { begin, sizes, end } = largeCommits({ patienceMs: 60_000 });
+  await begin(1);
+  await begin(2);
+  expect(sizes()).toEqual([1, 2]);
+  await end(0);
+  await begin(1);
+  expect(sizes()).toEqual([1, 2]);
+  await end(1);
+  expect(sizes()).toEqual([1, 2, 1]);
 });
 
 test('a large call that takes long no longer keeps those that wait', async () => {
-  const { submit, sizes, begin } = largeCommits({ patienceMs: 5 });
+  const { begin, sizes } = largeCommits({ patienceMs: 50 });
   await begin(12);
-  void submit(3);
+  await begin(3);
   expect(sizes()).toEqual([12]);
   await expect.poll(sizes).toEqual([12, 3]);
 });
