@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { stringify } from 'safe-stable-stringify';
 import type { Idempotency } from '../ledger/operation.js';
@@ -22,7 +22,7 @@ export function readIdempotency(request: FastifyRequest, principalId: string): I
     });
   }
   const asked = stringify([request.method, request.routeOptions.url, request.params, request.body ?? null]) ?? '';
-  return { principalId, key, requestHash: createHash('sha256').update(asked).digest() };
+  return { principalId, key, requestHash: hash('sha256', asked, 'buffer') };
 }
 
 /** Tells the client that this answer was given before. */

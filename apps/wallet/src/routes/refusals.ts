@@ -30,13 +30,15 @@ const refusals: Readonly<Record<RefusalCode, { status: number; detail: string }>
 
 type Refused = Extract<OperationOutcome, { kind: 'refused' }>;
 
+/** What is over by itself soon: whoever asks again then learns how it ended. */
+const passing: ReadonlySet<RefusalCode> = new Set(['idempotency_key_in_flight', 'reference_in_flight']);
+const passesInSeconds = 1;
+
 /** A ledger's refusal as the problem that the contract names; a token's refusal names the tokens. */
 export function refusalProblem(refused: Refused): Problem {
   const { status, detail } = refusals[refused.code];
-  return new Problem(
-    status,
-    refused.code,
-    detail,
-    refused.tokenIds === undefined ? {} : { extensions: { ids: refused.tokenIds } },
-  );
+  return new Problem(status, refused.code, detail, {
+    ...(refused.tokenIds === undefined ? {} : { extensions: { ids: refused.tokenIds } }),
+    ...(passing.has(refused.code) ? { retryAfterSeconds: passesInSeconds } : {}),
+  });
 }

@@ -96,6 +96,7 @@ test.each([
   expect(done.filter((answer) => replayed(answer) === null)).toHaveLength(1);
   for (const answer of answers.filter(({ status }) => status !== 201)) {
     expectProblem(answer, 409, 'idempotency_key_in_flight');
+    expect(answer.headers.get('retry-after')).toBe('1');
   }
   expect((await sender.http.balance()).available).toBe('9993');
   expect((await receiver.http.at(second.url).balance()).available).toBe('7');
