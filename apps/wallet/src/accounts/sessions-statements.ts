@@ -11,7 +11,7 @@ import { auditInsert } from '../audit/audit-log.js';
 export const openSession = statement(
   'session_open',
   `with owner as (
-     select id from users where id = $2 and is_active for no key update
+     select id, token_generation from users where id = $2 and is_active for no key update
    ), surplus as (
      update sessions set ended_at = now(), ended_because = 'surplus'
       where ended_at is null and exists (select 1 from owner) and id in (
@@ -25,7 +25,7 @@ export const openSession = statement(
      select $1, id, $3, now() + make_interval(secs => $4) from owner
      returning user_id
    ), logged as (${auditInsert({ from: 'opened', user: 'opened.user_id', first: 6 })})
-   select user_id from opened`,
+   select owner.token_generation as "tokenGeneration" from opened, owner`,
 );
 
 /**
@@ -46,7 +46,7 @@ export const rotateSession = statement(
           ended_because = case when s.token_hash = $2 then null else 'reuse' end
      from users u
     where s.id = $1 and s.ended_at is null and s.expires_at > now() and u.id = s.user_id and u.is_active
-    returning u.id as "userId", u.role, s.ended_at is null as rotated`,
+    returning u.id as "userId", u.role, u.token_generation as "tokenGeneration", s.ended_at is null as rotated`,
 );
 
 /** $1 family, $2 the presented hash. Why a family was not rotated is told to the holder of its last token only. */

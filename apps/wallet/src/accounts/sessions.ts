@@ -13,12 +13,12 @@ export interface SessionsOptions {
 export const maxSessions = 50;
 
 export type OpeningOutcome =
-  | { kind: 'opened'; refreshToken: string }
+  | { kind: 'opened'; refreshToken: string; tokenGeneration: number }
   /** There is no such user, or not any longer. */
   | { kind: 'deactivated' };
 
 export type RefreshOutcome =
-  | { kind: 'refreshed'; userId: string; role: Role; refreshToken: string }
+  | { kind: 'refreshed'; userId: string; role: Role; refreshToken: string; tokenGeneration: number }
   /** The token was used before (or has the right family and a made-up secret). The family was live, and is ended now. */
   | { kind: 'reused'; userId: string }
   /** Malformed, unknown, expired, or of a family that has ended. */
@@ -33,7 +33,7 @@ export type RefreshOutcome =
  * or the owner was first cannot be told, and a grace would be the thief's as well. The price: a client that loses the answer of a
  * refresh, or refreshes from two places at once, has to log in again. Clients therefore refresh one at a time.
  *
- * An access token that is out is not called back by the end of its session; it lasts until its own expiry. A deactivation refuses both.
+ * An access token that is out is not called back by the end of its session; it lasts until its own expiry. A deactivation refuses both, for good.
  */
 export class Sessions {
   constructor(
@@ -51,8 +51,10 @@ export class Sessions {
     const { lifetimeSeconds } = this.options;
     const audit = auditValues({ action, origin });
     const values = [token.familyId, userId, token.hash, lifetimeSeconds, maxSessions - 1, ...audit];
-    const { rowCount } = await this.database.query(openSession, values);
-    return rowCount === 0 ? { kind: 'deactivated' } : { kind: 'opened', refreshToken: token.text };
+    const { rows } = await this.database.query<{ tokenGeneration: number }>(openSession, values);
+    const [opened] = rows;
+    if (opened === undefined) return { kind: 'deactivated' };
+    return { kind: 'opened', refreshToken: token.text, tokenGeneration: opened.tokenGeneration };
   }
 
   /** Takes a token for the next of its family; of many calls with one token at most one is `refreshed`. One statement, and a second to refuse. */
@@ -61,20 +63,16 @@ export class Sessions {
     if (presented === undefined) return { kind: 'invalid' };
     const { familyId, hash } = presented;
     const next = newRefreshToken(familyId);
-    const { rows } = await this.database.query<{ userId: string; role: Role; rotated: boolean }>(rotateSession, [
-      familyId,
-      hash,
-      next.hash,
-      this.options.lifetimeSeconds,
-    ]);
+    const values = [familyId, hash, next.hash, this.options.lifetimeSeconds];
+    const { rows } = await this.database.query<RotatedRow>(rotateSession, values);
     const [family] = rows;
     if (family === undefined) {
       // A statement of its own, after the other: its snapshot has the deactivation that the rotation may have waited for.
       const { rowCount } = await this.database.query(sessionOfDeactivated, [familyId, hash]);
       return { kind: rowCount === 0 ? 'invalid' : 'deactivated' };
     }
-    const { userId, role } = family;
-    return family.rotated ? { kind: 'refreshed', userId, role, refreshToken: next.text } : { kind: 'reused', userId };
+    const { userId, rotated, ...owner } = family;
+    return rotated ? { kind: 'refreshed', userId, ...owner, refreshToken: next.text } : { kind: 'reused', userId };
   }
 
   /** Ends the family of this token, also by an older token of it. Says nothing of whether there was one, and may be repeated. One statement. */
@@ -83,4 +81,11 @@ export class Sessions {
     if (presented === undefined) return;
     await this.database.query(endSession, [presented.familyId, ...auditValues({ action: 'account.logout', origin })]);
   }
+}
+
+interface RotatedRow {
+  userId: string;
+  role: Role;
+  tokenGeneration: number;
+  rotated: boolean;
 }

@@ -3,7 +3,7 @@ import { auditInsert, auditValues, type AuditOrigin } from '../audit/audit-log.j
 import type { Queryable } from '../keys/queryable.js';
 import type { User } from './user.js';
 
-/** Frozen: may read, not move money. Deactivated: may do nothing, for good. */
+/** Frozen: may read, not move money. Deactivated: may do nothing, until an operator lets them back in. */
 export type StandingChange = 'freeze' | 'unfreeze' | 'deactivate' | 'reactivate';
 
 export interface UserStanding extends User {
@@ -24,7 +24,7 @@ const statements = {
   freeze: changing('user_freeze', 'frozen_at = coalesce(frozen_at, now())'),
   unfreeze: changing('user_unfreeze', 'frozen_at = null'),
   deactivate: changing('user_deactivate', 'is_active = false'),
-  // The sessions that the deactivation ended stay ended; one who was frozen is frozen still.
+  // The sessions and the access tokens that the deactivation ended stay ended; one who was frozen is frozen still.
   reactivate: changing('user_reactivate', 'is_active = true'),
 };
 

@@ -62,7 +62,8 @@ const profile = statement(
 
 const principalState = statement(
   'user_principal_state',
-  `select role, is_active as "isActive", frozen_at is not null as "isFrozen" from users where id = $1`,
+  `select role, is_active as "isActive", frozen_at is not null as "isFrozen", token_generation as "tokenGeneration"
+     from users where id = $1`,
   { readOnly: true },
 );
 

@@ -19,4 +19,6 @@ export interface PrincipalState {
   isActive: boolean;
   /** A frozen principal may read, but not move money. */
   isFrozen: boolean;
+  /** Access tokens of an earlier generation are refused. Left out by versions that knew none; it is 0 then. */
+  tokenGeneration?: number;
 }

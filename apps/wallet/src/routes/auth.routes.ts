@@ -53,7 +53,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<AuthRoutesOptions> = async (a
     if (session.kind === 'deactivated') throw deactivated();
     return {
       user: { id, email, role, createdAt: createdAt.toISOString() },
-      ...tokenPair(reply, accessTokens, { id, role }, session.refreshToken),
+      ...tokenPair(reply, accessTokens, { id, role }, session),
     };
   };
 

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest, onRequestHookHandler } from 'fastify';
-import type { AccessTokenCheck } from '../accounts/access-tokens.js';
+import type { AccessClaims, AccessTokenCheck } from '../accounts/access-tokens.js';
 import type { PrincipalState, Role } from '../accounts/user.js';
 import { Problem } from './problem.js';
 
@@ -53,7 +53,7 @@ export function installAuthentication(app: FastifyInstance, options: Authenticat
       const check = checkToken(request, options);
       if (check instanceof Problem) return done(check);
       const admit = (state: KnownPrincipal): void => {
-        const admission = toPrincipal(check.userId, state, roles);
+        const admission = toPrincipal(check, state, roles);
         if (admission instanceof Problem) return done(admission);
         request[admitted] = admission;
         done();
@@ -69,7 +69,7 @@ export function principalIfAny(request: FastifyRequest): Principal | undefined {
   return request[admitted] ?? undefined;
 }
 
-function checkToken(request: FastifyRequest, options: AuthenticationOptions): { userId: string } | Problem {
+function checkToken(request: FastifyRequest, options: AuthenticationOptions): AccessClaims | Problem {
   const header = request.headers.authorization;
   if (header === undefined)
     return new Problem(401, 'authentication_required', 'Send an access token: Authorization: Bearer …');
@@ -85,14 +85,20 @@ function checkToken(request: FastifyRequest, options: AuthenticationOptions): { 
   }
 }
 
-function toPrincipal(id: string, state: KnownPrincipal, roles: readonly Role[]): Principal | Problem {
+/** Whether the token is from before a deactivation: its bearer has to log in again, though the user was let back in. */
+export function isOutlived(claims: AccessClaims, state: PrincipalState): boolean {
+  return claims.generation < (state.tokenGeneration ?? 0);
+}
+
+function toPrincipal(claims: AccessClaims, state: KnownPrincipal, roles: readonly Role[]): Principal | Problem {
   // A token outlives its user only when the database was exchanged under the same keys: it is nobody's.
   if (state === undefined || state === null) return invalidToken();
   if (!state.isActive) return new Problem(401, 'account_deactivated', 'This account was deactivated.');
+  if (isOutlived(claims, state)) return invalidToken();
   if (roles.length > 0 && !roles.includes(state.role)) {
     return new Problem(403, 'forbidden', `This needs the role ${roles.join(' or ')}.`);
   }
-  return { id, role: state.role, isFrozen: state.isFrozen };
+  return { id: claims.userId, role: state.role, isFrozen: state.isFrozen };
 }
 
 function invalidToken(): Problem {

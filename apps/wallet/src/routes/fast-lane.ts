@@ -19,6 +19,7 @@ import type { BalanceReads } from '../queries/balance-reads.js';
 import type { LoadGauge } from '../limits/load-gauge.js';
 import { securityHeaders, transportSecurity } from '../security-headers.js';
 import { readAsked, type Asked } from './asked.js';
+import { isOutlived } from './authentication.js';
 import { LaneLoad } from './lane-load.js';
 import { rateLimitField, wholeSeconds, type RateLimit } from './rate-limit.js';
 
@@ -143,8 +144,8 @@ export class FastLane {
     const keys = this.keysOf(check.claims, route, request);
     const principal = cacheService.peekMemory(keys.principal);
     const state = principal?.value as PrincipalState | null | undefined;
-    if (!principal || !state?.isActive || !route.roles.includes(state.role) || keys.answer === undefined)
-      return undefined;
+    if (!principal || !state?.isActive || isOutlived(check.claims, state)) return undefined;
+    if (!route.roles.includes(state.role) || keys.answer === undefined) return undefined;
     const held = asked.fresh ? undefined : heldAnswer(cacheService, keys.answer);
     // A HEAD that memory cannot answer makes no answer to keep, so it is the routes'.
     if (held === undefined && (!route.loads || request.method === 'HEAD')) return undefined;

@@ -40,7 +40,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<SessionRoutesOptions> = as
         request.log.warn({ userId: outcome.userId }, 'A refresh token was used again; its session was ended');
       }
       if (outcome.kind !== 'refreshed') throw refreshProblem(outcome);
-      return tokenPair(reply, accessTokens, { id: outcome.userId, role: outcome.role }, outcome.refreshToken);
+      return tokenPair(reply, accessTokens, { id: outcome.userId, role: outcome.role }, outcome);
     },
   );
 
@@ -67,11 +67,11 @@ export function tokenPair(
   reply: FastifyReply,
   accessTokens: SessionRoutesOptions['accessTokens'],
   user: { id: string; role: Role },
-  refreshToken: string,
+  { refreshToken, tokenGeneration }: { refreshToken: string; tokenGeneration: number },
 ): Static<typeof TokenPairSchema> {
   reply.header('cache-control', 'no-store');
   return {
-    accessToken: accessTokens.issue(user.id, user.role),
+    accessToken: accessTokens.issue(user.id, user.role, tokenGeneration),
     expiresIn: accessTokens.lifetimeSeconds,
     refreshToken,
   };

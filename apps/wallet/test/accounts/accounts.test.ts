@@ -148,9 +148,19 @@ describe('accounts', () => {
 
   it('tell the state that decides over a token', async () => {
     const id = await register('ada@example.org');
-    expect(await accounts.principalState(id)).toEqual({ role: 'user', isActive: true, isFrozen: false });
+    expect(await accounts.principalState(id)).toEqual({
+      role: 'user',
+      isActive: true,
+      isFrozen: false,
+      tokenGeneration: 0,
+    });
     await database.query('update users set is_active = false, frozen_at = now() where id = $1', [id]);
-    expect(await accounts.principalState(id)).toEqual({ role: 'user', isActive: false, isFrozen: true });
+    expect(await accounts.principalState(id)).toEqual({
+      role: 'user',
+      isActive: false,
+      isFrozen: true,
+      tokenGeneration: 1,
+    });
     expect(await accounts.principalState(uuidv7())).toBeUndefined();
     expect(await accounts.profile(uuidv7())).toBeUndefined();
   });

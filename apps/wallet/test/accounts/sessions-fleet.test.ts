@@ -108,7 +108,8 @@ describe('the log', () => {
       const { id } = session.user as { id: string };
       const warned = lines
         .map((line) => JSON.parse(line) as Record<string, unknown>)
-        .filter(({ level }) => level === 40);
+        // On a slow machine there are others: of slow statements, of a late lease.
+        .filter(({ level, userId }) => level === 40 && userId !== undefined);
       expect(warned).toMatchObject([{ userId: id, msg: expect.stringContaining('used again') as string }]);
       for (const token of [session.refreshToken, next.refreshToken] as string[]) {
         expect(token).toMatch(/^[\w-]{64}$/);

@@ -84,7 +84,13 @@ describe('a session', () => {
     const seen = new Set([token]);
     for (let generation = 2; generation <= 6; generation += 1) {
       const outcome = await sessions.refresh(token);
-      expect(outcome).toEqual({ kind: 'refreshed', userId, role: 'user', refreshToken: expect.any(String) as string });
+      expect(outcome).toEqual({
+        kind: 'refreshed',
+        userId,
+        role: 'user',
+        tokenGeneration: 0,
+        refreshToken: expect.any(String) as string,
+      });
       token = outcome.kind === 'refreshed' ? outcome.refreshToken : '';
       expect(token).toMatch(/^[\w-]{64}$/);
       seen.add(token);

@@ -3,7 +3,8 @@ import { SignJWT } from 'jose';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadKeyring } from '../../src/keys/keyring.js';
 import { parseMasterKey } from '../../src/keys/master-key.js';
-import { startApp, type RunningApp, type RunningUser } from '../support/app.js';
+import { startApp, userPassword, type RunningApp, type RunningUser } from '../support/app.js';
+import type { HttpClient, Session } from './support/client.js';
 import { expectProblem } from './support/problems.js';
 
 let wallet: RunningApp;
@@ -137,22 +138,53 @@ test('a deactivated user’s token is refused at once, and so is the next login'
 });
 
 test('a user who is reactivated can log in and has what was theirs; one who was frozen is frozen still', async () => {
-  const back = await wallet.fundedUser('10');
+  const before = await wallet.fundedUser('10');
   const receiver = await wallet.newUser();
-  const change = (what: string) => wallet.operator.call('POST', `/admin/users/${back.id}/${what}`);
+  const change = (what: string) => wallet.operator.call('POST', `/admin/users/${before.id}/${what}`);
   await change('freeze');
   await change('deactivate');
-  const withdrawal = { userId: back.id, amount: '10', reference: back.id };
+  const withdrawal = { userId: before.id, amount: '10', reference: before.id };
   expectProblem(await wallet.operator.post('/admin/withdrawals', withdrawal), 422, 'user_not_found');
   const answer = await change('reactivate');
   expect([answer.status, answer.body]).toMatchObject([200, { isActive: true, frozenAt: expect.any(String) }]);
-  expect(await back.http.balance()).toMatchObject({ available: '10' });
-  expectProblem(await back.http.transfer(receiver.id, '1'), 403, 'account_frozen');
+  const back = await logIn(before);
+  expect(await back.balance()).toMatchObject({ available: '10' });
+  expectProblem(await back.transfer(receiver.id, '1'), 403, 'account_frozen');
   await change('unfreeze');
-  expect((await back.http.transfer(receiver.id, '4')).status).toBe(201);
-  expect((await receiver.http.transfer(back.id, '4')).status).toBe(201);
+  expect((await back.transfer(receiver.id, '4')).status).toBe(201);
+  expect((await receiver.http.transfer(before.id, '4')).status).toBe(201);
   expect((await wallet.operator.post('/admin/withdrawals', withdrawal)).status).toBe(201);
 });
+
+test('an access token from before a deactivation stays refused; those of later logins and refreshes are good', async () => {
+  const user = await wallet.fundedUser('10');
+  const change = (what: string) => wallet.operator.call('POST', `/admin/users/${user.id}/${what}`);
+  for (let round = 0; round < 2; round += 1) {
+    const before = await logIn(user);
+    // Answered from memory by the second time, so that the way past the framework is asked as well.
+    for (let n = 0; n < 2; n += 1) expect((await before.get('/wallet/balance')).status).toBe(200);
+    await change('deactivate');
+    expectProblem(await before.get('/wallet/balance'), 401, 'account_deactivated');
+    await change('reactivate');
+    const session = await openSession(user);
+    const back = wallet.http.with(session.accessToken);
+    for (let n = 0; n < 2; n += 1) expect((await back.get('/wallet/balance')).status).toBe(200);
+    for (const path of ['/wallet/balance', '/users/me']) expectProblem(await before.get(path), 401, 'invalid_token');
+    expectProblem(await before.transfer(wallet.operatorId, '1'), 401, 'invalid_token');
+    const { body } = await wallet.http.post<Session>('/auth/refresh', { refreshToken: session.refreshToken });
+    expect((await wallet.http.with(body.accessToken).get('/users/me')).status).toBe(200);
+  }
+  expectProblem(await user.http.get('/users/me'), 401, 'invalid_token');
+});
+
+async function openSession({ email }: { email: string }): Promise<Session> {
+  const answer = await wallet.http.call<Session>('POST', '/auth/login', { body: { email, password: userPassword } });
+  expect(answer.status, answer.text).toBe(200);
+  return answer.body;
+}
+
+const logIn = async (user: { email: string }): Promise<HttpClient> =>
+  wallet.http.with((await openSession(user)).accessToken);
 
 test('a frozen user reads and moves nothing, whatever case the operator wrote the id in', async () => {
   for (const spell of [(id: string) => id, (id: string) => id.toUpperCase()]) {
