@@ -24,7 +24,7 @@ async function serve(app: Express): Promise<(path: string) => Promise<Response>>
 
 /** A request ends when its response is closed, which is a moment after its answer has come. */
 async function ended(monitor: PerformanceMonitoringService, count: number): Promise<void> {
-  await expect.poll(() => monitor.traces.latest(99).length).toBe(count);
+  await expect.poll(() => monitor.traces.latest(99).length, { timeout: 20_000 }).toBe(count);
 }
 
 describe('an Express application whose requests are begun ahead of it', () => {

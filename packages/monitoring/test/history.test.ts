@@ -80,10 +80,11 @@ it('keeps a point every five minutes in PostgreSQL, and forgets after two weeks'
   const points = async (): Promise<HistoryPoint[]> => store.history.read(new Date(0));
   await eventually(async () => {
     await clock.advance(1_000);
-    const kept = await points();
-    return kept.length === 1 && kept[0]!.requests === 50;
+    return (await points())[0]?.requests === 50;
   }, 'the new point is kept and the old one forgotten');
-  const [point] = await points();
+  const [point, ...later] = await points();
+  // While the database took its time, the clock may have come to the next one.
+  for (const { atMs } of later) expect(atMs - point!.atMs).toBeGreaterThanOrEqual(FIVE_MINUTES);
   expect(point).toMatchObject({ instanceId: 'a', errorRate: 0, cacheHitRate: null });
   expect(Math.abs(point!.responseTimeP95! / 70 - 1)).toBeLessThan(0.01);
   await monitor.stopMonitoring();

@@ -39,11 +39,14 @@ export async function interval(clock: ManualClock, ...instances: Instance[]): Pr
   for (const { monitor } of instances) await monitor.judgeNow();
 }
 
-/** Waits for work that a manual clock does not move: channel queues and the writes after them. */
+const PATIENCE_MS = 30_000;
+
+/** Waits for work that a manual clock does not move: channel queues and the writes after them. Patient, for a busy machine may stand still. */
 export async function eventually(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (let i = 0; i < 400; i += 1) {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (let i = 0; i < 400 || performance.now() < deadline; i += 1) {
     if (await holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
-  throw new Error(`waited 4 s in vain until ${what}`);
+  throw new Error(`waited ${PATIENCE_MS} ms in vain until ${what}`);
 }
