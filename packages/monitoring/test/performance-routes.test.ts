@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   listenerChannel,
   PerformanceMonitoringService,
+  type Alert,
   type CacheCounters,
   type DatabaseSource,
   type MonitoringOptions,
@@ -167,10 +168,15 @@ describe('the performance routes', () => {
     await call('PUT', '/performance/thresholds', { responseTimeMs: 20 });
     requests(monitor, 100);
     await monitor.judgeNow();
-    const { data, count } = (await call('GET', '/performance/alerts')).body;
-    expect(count).toBe(1);
-    expect(data[0]).toMatchObject({ type: 'response_time', state: 'firing', severity: 'critical', threshold: 20 });
-    const { id } = data[0];
+    // On a busy machine others may fire as well.
+    const shown = async (query = ''): Promise<Alert[]> => {
+      const { data, count } = (await call('GET', `/performance/alerts${query}`)).body;
+      expect(count).toBe(data.length);
+      return data.filter(({ type }: Alert) => type === 'response_time');
+    };
+    const alerts = await shown();
+    expect(alerts).toMatchObject([{ state: 'firing', severity: 'critical', threshold: 20 }]);
+    const { id } = alerts[0]!;
     expect((await call('POST', `/performance/alerts/${id}/acknowledge`)).body).toMatchObject({ acknowledgedBy: 'ann' });
     expect(await call('POST', `/performance/alerts/${id}/resolve`)).toMatchObject({
       status: 200,
@@ -184,8 +190,8 @@ describe('the performance routes', () => {
       status: 404,
       body: { code: 'alert_not_found' },
     });
-    expect((await call('GET', '/performance/alerts')).body.count).toBe(0);
-    expect((await call('GET', '/performance/alerts?includeResolved=true')).body.data[0].id).toBe(id);
+    expect(await shown()).toEqual([]);
+    expect(await shown('?includeResolved=true')).toMatchObject([{ id }]);
   });
 
   it('rules, mutes and channels can be set, listed and removed', async () => {
