@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ManualClock } from '@dunlin/testkit';
 import otlpRoot from '@opentelemetry/otlp-transformer/build/src/generated/root.js';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   OtlpExporter,
   OtlpLogBuffer,
@@ -12,6 +12,7 @@ import {
   runInRequest,
 } from '../src/index.js';
 import { encodeProtobuf } from '../src/exporters/otlp-protobuf.js';
+import { eventually } from './support/scene.js';
 
 interface Received {
   url: string;
@@ -287,6 +288,8 @@ describe('a collector', () => {
   it('that is away gets what waited when it is back, with ever longer pauses between; the log says so once each', async () => {
     let status = 503;
     const { url, of } = await collector(() => ({ status }));
+    const sent = vi.spyOn(globalThis, 'fetch');
+    open.push(async () => sent.mockRestore());
     const said: object[] = [];
     const say = (fields: object, message: string): void => void said.push({ ...fields, message });
     const clock = new ManualClock();
@@ -304,7 +307,11 @@ describe('a collector', () => {
     monitor.recordTrace(finished(clock, 1));
     for (let second = 0; second < 20; second += 1) {
       await clock.advance(1_000);
-      await new Promise((resolve) => setTimeout(resolve, 30));
+      // However long an answer takes, no time passes on the clock meanwhile.
+      await eventually(
+        () => exporter.status().traces.failedExports === sent.mock.calls.length,
+        'the attempt has failed',
+      );
     }
     // After 1, 2, 4, 8 and 16 seconds; twenty times without the pauses.
     const attempts = of('traces').length;
