@@ -69,7 +69,7 @@ test('of any tracestate at most 512 characters of whole members are passed on, a
 });
 
 test('a tracestate of any length is read in no time', () => {
-  const startedMs = performance.now();
+  const before = process.cpuUsage();
   for (const header of [
     `a=${' '.repeat(60_000)}`,
     `${' \t'.repeat(30_000)}x`,
@@ -79,5 +79,7 @@ test('a tracestate of any length is read in no time', () => {
     parseTraceState([header]);
     parseTraceParent(header);
   }
-  expect(performance.now() - startedMs).toBeLessThan(500);
+  // Its own work alone, whoever else uses the machine meanwhile.
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1_000).toBeLessThan(500);
 });

@@ -31,7 +31,8 @@ it('twenty million values leave memory as it was, and none is lost', async () =>
     if (i % 2_000 === 0) window.turn(i * 2.5);
     if (i === VALUES / 10) afterTenth = await footprint();
   }
-  expect((await footprint()) - afterTenth).toBeLessThan(256 * 1024);
+  // What the runtime itself lets go of later is none of it.
+  await expect.poll(async () => (await footprint()) - afterTenth, { timeout: 20_000 }).toBeLessThan(256 * 1024);
   expect(sketch.count).toBe(VALUES);
   expect(window.lifetimeCount + window.open.count).toBe(VALUES);
   // The median of a uniform value's fourth power: 0.5⁴ of a second.
