@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { CacheService, readyMadeClasses } from '@dunlin/cache';
 import { responseCache, walletBalancePolicy } from '@dunlin/cache/fastify';
 import { openAccount, openBank, pay, readBalance, type BankDatabase, type BankLog } from './support/database.js';
+import { patient, patientLease } from './support/patience.js';
 
 interface Front {
   readonly app: FastifyInstance;
@@ -36,9 +37,9 @@ describe('a balance over HTTP, on two instances', () => {
 
   async function open(): Promise<Front> {
     const log = await bank.openLog();
-    const cache = new CacheService({ classes: readyMadeClasses(), commitLog: log.log });
+    const cache = new CacheService({ classes: readyMadeClasses(), commitLog: log.log, lease: patientLease });
     await cache.connect();
-    expect(await cache.untilCoherent(2_000)).toBe(true);
+    expect(await cache.untilCoherent(patient.timeout)).toBe(true);
     const app = Fastify();
     await app.register(responseCache, { cache });
     const policy = walletBalancePolicy<FastifyRequest>({
