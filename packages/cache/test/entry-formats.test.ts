@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { describeRedis, testRedisUrl } from '@dunlin/testkit';
 import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { CacheService } from '../src/index.js';
+import type { CacheService } from '../src/index.js';
+import { connectWhole } from './support/over-redis.js';
 
 /** During a rolling upgrade two versions share one Redis; either may meet entries in a format that it does not know. */
 describeRedis('entries of another version', () => {
@@ -16,8 +17,7 @@ describeRedis('entries of another version', () => {
     namespace = `formats-${randomUUID()}`;
     redis = new Redis(url);
     const logger = { debug: () => undefined, info: () => undefined, warn: warn, error: warn };
-    cache = new CacheService({ redis: { url }, namespace, memory: { maxEntries: 0 }, logger });
-    await cache.connect();
+    cache = await connectWhole({ redis: { url }, namespace, memory: { maxEntries: 0 }, logger });
     warnings.length = 0;
   });
   afterEach(async () => {

@@ -3,6 +3,7 @@ import { describeRedis, ManualClock, startTestRedis, type TestRedis } from '@dun
 import { CacheError, CacheService, type CacheServiceOptions, type KeyClass } from '@dunlin/cache';
 import { FailedLoads } from '../src/failed-loads.js';
 import { KeyClasses } from '../src/key-class.js';
+import { connectWhole } from './support/over-redis.js';
 
 const news: KeyClass = { name: 'news', pattern: 'news:{x}', ttlSeconds: 10, retryAfterErrorMs: 100 };
 
@@ -165,11 +166,8 @@ describeRedis('after a failed load, over Redis', () => {
   afterEach(() => server.stop());
 
   it('what another instance has loaded meanwhile is taken instead of the failure', async () => {
-    const open = async (): Promise<CacheService> => {
-      const cache = new CacheService({ redis: { url: server.url }, classes: [{ ...news, retryAfterErrorMs: 60_000 }] });
-      await cache.connect();
-      return cache;
-    };
+    const open = (): Promise<CacheService> =>
+      connectWhole({ redis: { url: server.url }, classes: [{ ...news, retryAfterErrorMs: 60_000 }] });
     const [a, b] = [await open(), await open()];
     const away = (): Promise<string> => Promise.reject(new Error('away'));
     await expect(a.getOrSet('news:1', away)).rejects.toThrow('away');

@@ -10,6 +10,7 @@ import {
   warmAnswer,
   type AnswerAhead,
 } from '@dunlin/cache/fastify';
+import { connectWhole } from './support/over-redis.js';
 
 const key = 'user:ann:history:-';
 const contentType = 'application/json; charset=utf-8';
@@ -130,11 +131,7 @@ describeRedis('an answer that is made ahead, over Redis', () => {
     const url = testRedisUrl();
     const namespace = `t${randomUUID().slice(0, 8)}`;
     const caches = await Promise.all(
-      [1, 2].map(async () => {
-        const cache = new CacheService({ classes: readyMadeClasses(), namespace, ...(url ? { redis: { url } } : {}) });
-        await cache.connect();
-        return cache;
-      }),
+      [1, 2].map(() => connectWhole({ classes: readyMadeClasses(), namespace, ...(url ? { redis: { url } } : {}) })),
     );
     const [a, b] = caches as [CacheService, CacheService];
     await warmAnswer(a, history, key, () => Promise.resolve({ body: '{"warm":true}', contentType }));

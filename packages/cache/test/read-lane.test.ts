@@ -6,6 +6,7 @@ import { describeRedis, ManualClock, startTestRedis, type TestRedis } from '@dun
 import { CacheService, type CacheServiceOptions, type RedisConnectionOptions } from '@dunlin/cache';
 import { silentLogger } from '../src/logger.js';
 import { ReadLane, type LaneRead } from '../src/redis/read-lane.js';
+import { patient, patientCommandMs } from './support/patience.js';
 
 /** What a client said last, and where, as the server lists it. */
 interface Listed {
@@ -45,7 +46,13 @@ describeRedis('the read lane', () => {
   ): Promise<CacheService> {
     const namespace = `t${randomUUID().slice(0, 8)}`;
     const memory = { maxEntries: 0 };
-    const cache = new CacheService({ redis: connection, namespace, memory, commandTimeoutMs: 1_000, ...options });
+    const cache = new CacheService({
+      redis: connection,
+      namespace,
+      memory,
+      commandTimeoutMs: patientCommandMs,
+      ...options,
+    });
     await cache.connect();
     opened.push(cache);
     return cache;
@@ -62,7 +69,7 @@ describeRedis('the read lane', () => {
     await cache.get('user:probe:a');
     return (await clientsOf(redis)).find(({ command }) => command === 'mget');
   }
-  const untilOpen = (cache: CacheService) => expect.poll(() => laneOf(cache), { timeout: 5_000 }).toBeDefined();
+  const untilOpen = (cache: CacheService) => expect.poll(() => laneOf(cache), patient).toBeDefined();
 
   it('authenticates and reads from the database that the commands go to', async () => {
     const cache = await instance(onServer());
@@ -92,7 +99,7 @@ describeRedis('the read lane', () => {
     await untilOpen(cache);
     await cache.set('user:1:a', 'kept');
     await redis.client('KILL', 'ID', (await laneOf(cache))?.id ?? '');
-    await expect.poll(() => cache.get('user:1:a'), { timeout: 5_000 }).toBe('kept');
+    await expect.poll(() => cache.get('user:1:a'), patient).toBe('kept');
     await untilOpen(cache);
     expect(await cache.get('user:1:a')).toBe('kept');
     expect(cache.isHealthy()).toBe(true);
@@ -106,7 +113,7 @@ describeRedis('the read lane', () => {
     const front = await startFront(() => ((connections += 1) <= 2 ? server.port : other.port));
     others.push(front);
     const cache = await instance({ host: '127.0.0.1', port: front.port, password: 'right' });
-    await expect.poll(() => connections, { timeout: 5_000 }).toBeGreaterThan(3);
+    await expect.poll(() => connections, patient).toBeGreaterThan(3);
     expect(await cache.set('user:1:a', 'kept')).toBe(true);
     for (let n = 0; n < 20; n += 1) expect(await cache.get('user:1:a')).toBe('kept');
   });
@@ -158,7 +165,7 @@ describe('a read lane and its timeouts', () => {
       const { port } = server.address() as AddressInfo;
       const account = { username: undefined, password: undefined, database: 0, tls: undefined };
       lane.open({ host: '127.0.0.1', port, ...account, runId: 'itself' });
-      await expect.poll(() => lane.isOpen).toBe(true);
+      await expect.poll(() => lane.isOpen, patient).toBe(true);
       const first = send(lane);
       await clock.advance(60);
       const second = send(lane);
@@ -170,7 +177,7 @@ describe('a read lane and its timeouts', () => {
       const third = send(lane);
       peer?.write('*1\r\n$5\r\nthird\r\n*1\r\n$5\r\nextra\r\n');
       expect(await third).toBe('third');
-      await expect.poll(() => lane.isOpen).toBe(false);
+      await expect.poll(() => lane.isOpen, patient).toBe(false);
     } finally {
       lane.close();
       peer?.destroy();

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { describeRedis, testRedisUrl } from '@dunlin/testkit';
 import { CacheService } from '@dunlin/cache';
+import { patient } from './support/patience.js';
 
 /** Stands before Redis and, while told to, cuts a connection as soon as a SUBSCRIBE comes over it. */
 async function cuttingProxy(target: URL) {
@@ -61,7 +62,7 @@ describeRedis('a connection that is lost while it subscribes again', () => {
       await Promise.all([behind.connect(), direct.connect()]);
       proxy.isCutting = true;
       proxy.cutAll();
-      await expect.poll(() => proxy.cuts, { timeout: 10_000 }).toBeGreaterThan(2);
+      await expect.poll(() => proxy.cuts, patient).toBeGreaterThan(2);
       proxy.isCutting = false;
       // What another instance takes away reaches the memory of this one again.
       await expect
@@ -73,7 +74,7 @@ describeRedis('a connection that is lost while it subscribes again', () => {
             await new Promise((resolve) => setTimeout(resolve, 50));
             return (await behind.lookup('page:1', () => 'loaded')).value;
           },
-          { timeout: 15_000 },
+          { timeout: 30_000 },
         )
         .toBe('new');
       expect(unheard).toEqual([]);
