@@ -1,6 +1,6 @@
 import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { gate } from '@dunlin/testkit';
+import { gate, ManualClock } from '@dunlin/testkit';
 import { CacheService, readyMadeClasses } from '@dunlin/cache';
 import {
   publicKeysPolicy,
@@ -18,7 +18,8 @@ describe('the response cache on Fastify', () => {
 
   beforeEach(async () => {
     calls = 0;
-    cache = new CacheService({ classes: readyMadeClasses() });
+    // The age of an answer, and how long it is good, are part of what is compared.
+    cache = new CacheService({ classes: readyMadeClasses(), clock: new ManualClock() });
     await cache.connect();
     app = Fastify();
     await app.register(responseCache, { cache });
