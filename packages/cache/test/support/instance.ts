@@ -7,6 +7,8 @@ export interface ReadAnswer {
 }
 export interface PayAnswer extends ReadAnswer {
   readonly waitedMs: number;
+  /** How long the instance ran while its write waited to be acknowledged: a pause of the machine does not count. */
+  readonly ranMs: number;
   readonly confirmed: number;
   readonly expired: readonly string[];
 }
@@ -18,6 +20,7 @@ export interface Instance {
   read(id: string): Promise<ReadAnswer>;
   pay(id: string, amount: number, through?: boolean): Promise<PayAnswer>;
   coherent(): Promise<boolean>;
+  healthy(): Promise<boolean>;
   loadOnce(key: string, ms: number): Promise<{ value: string; loads: number }>;
   freeze(): void;
   thaw(): void;
@@ -33,6 +36,7 @@ export async function startInstance(env: Record<string, string>): Promise<Instan
     read: (id) => ask('read', { id }),
     pay: (id, amount, through = true) => ask('pay', { id, amount, through }),
     coherent: () => ask('coherent'),
+    healthy: () => ask('healthy'),
     loadOnce: (key, ms) => ask('loadOnce', { key, ms }),
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
