@@ -18,6 +18,8 @@ export interface RaceInstance {
   get(key: string): Promise<unknown>;
   /** What memory alone would answer; null for nothing. */
   held(key: string): Promise<unknown>;
+  /** How often its memory has started over. */
+  startedOver(): Promise<number>;
   hold(key: string, value: string, tags: readonly string[]): HeldLoad;
   load(key: string, value: string, tags: readonly string[]): Promise<string>;
   getOrSet(key: string, value: string, tags: readonly string[]): Promise<unknown>;
@@ -43,6 +45,7 @@ export async function startRaceInstance(): Promise<RaceInstance> {
     healthy: () => ask('healthy'),
     get: (key) => ask('get', { key }),
     held: (key) => ask('held', { key }),
+    startedOver: () => ask('startedOver'),
     hold(key, value, tags) {
       const gate = (gates += 1);
       const arrived = new Promise<void>((resolve) => arrivals.set(gate, resolve));

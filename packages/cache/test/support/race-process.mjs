@@ -3,6 +3,7 @@
 const { CacheService } = await import(process.env.DUNLIN_CACHE_MODULE ?? '@dunlin/cache');
 
 let cache;
+let startedOver = 0;
 const gates = new Map();
 
 /** A loader that says when it runs and goes on when its gate is opened. */
@@ -17,6 +18,7 @@ function gated(gate, value) {
 const work = {
   async open(options) {
     cache = new CacheService(options);
+    cache.on('startedOver', () => (startedOver += 1));
     await cache.connect();
   },
   async close() {
@@ -30,6 +32,9 @@ const work = {
   },
   async held({ key }) {
     return cache.getFromMemory(key)?.value ?? null;
+  },
+  async startedOver() {
+    return startedOver;
   },
   async load({ key, tags, value, gate }) {
     return (await cache.lookup(key, gate === undefined ? () => value : gated(gate, value), { tags })).outcome;
