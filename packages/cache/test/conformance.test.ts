@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect } from 'vitest';
 import { describeRedis, startTestRedis, type TestRedis } from '@dunlin/testkit';
 import { CacheService, type CacheServiceOptions } from '@dunlin/cache';
 import { startCluster, type TestCluster } from './support/cluster.js';
 import { itConforms } from './support/conformance.js';
 import { openBank, type BankDatabase, type BankLog } from './support/database.js';
+import { connectWhole } from './support/over-redis.js';
+import { patient, patientLease } from './support/patience.js';
 
 async function connected(options: CacheServiceOptions): Promise<CacheService> {
   const cache = new CacheService(options);
@@ -30,8 +32,8 @@ describe('memory with a commit log', () => {
     async () => {
       const log = await bank.openLog();
       logs.push(log);
-      const cache = await connected({ commitLog: log.log });
-      await cache.untilCoherent(2_000);
+      const cache = await connected({ commitLog: log.log, lease: patientLease });
+      expect(await cache.untilCoherent(patient.timeout)).toBe(true);
       return cache;
     },
     { betweenInstances: true },
@@ -50,12 +52,12 @@ describeRedis('over Redis', () => {
   });
 
   describe('Redis alone', () => {
-    itConforms(() => connected({ redis: { url: server.url }, namespace, memory: { maxEntries: 0 } }), {
+    itConforms(() => connectWhole({ redis: { url: server.url }, namespace, memory: { maxEntries: 0 } }), {
       betweenInstances: true,
     });
   });
   describe('both tiers', () => {
-    itConforms(() => connected({ redis: { url: server.url }, namespace }), { betweenInstances: true });
+    itConforms(() => connectWhole({ redis: { url: server.url }, namespace }), { betweenInstances: true });
   });
 });
 
@@ -69,15 +71,7 @@ describeRedis('over a Redis Cluster of six nodes', () => {
   beforeEach(() => {
     namespace = `t${randomUUID().slice(0, 8)}`;
   });
-  itConforms(
-    () =>
-      connected({
-        redis: { cluster: cluster.nodes },
-        namespace,
-        memory: { maxEntries: 0 },
-        // Six servers and the tests share a small machine.
-        commandTimeoutMs: 2_000,
-      }),
-    { betweenInstances: true },
-  );
+  itConforms(() => connectWhole({ redis: { cluster: cluster.nodes }, namespace, memory: { maxEntries: 0 } }), {
+    betweenInstances: true,
+  });
 });

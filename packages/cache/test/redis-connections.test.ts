@@ -6,6 +6,7 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { describeRedis, freePort, startTestRedis, type TestRedis } from '@dunlin/testkit';
 import { CacheService, type RedisConnectionOptions } from '@dunlin/cache';
+import { patient, patientCommandMs } from './support/patience.js';
 
 const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
 
@@ -30,9 +31,9 @@ describeRedis('ways to reach Redis', () => {
   });
 
   async function worksOver(redis: RedisConnectionOptions): Promise<void> {
-    cache = new CacheService({ redis, memory: { maxEntries: 0 }, commandTimeoutMs: 1_000 });
+    cache = new CacheService({ redis, memory: { maxEntries: 0 }, commandTimeoutMs: patientCommandMs });
     await cache.connect();
-    await expect.poll(() => cache?.isHealthy(), { timeout: 10_000 }).toBe(true);
+    await expect.poll(() => cache?.isHealthy(), patient).toBe(true);
     expect(await cache.set('user:1:a', 'kept')).toBe(true);
     expect(await cache.get('user:1:a')).toBe('kept');
   }
@@ -74,7 +75,7 @@ describeRedis('ways to reach Redis', () => {
     servers.push(master, replica);
     const link = new Redis(replica.url);
     await expect
-      .poll(async () => (await link.info('replication')).includes('master_link_status:up'), { timeout: 10_000 })
+      .poll(async () => (await link.info('replication')).includes('master_link_status:up'), patient)
       .toBe(true);
     const port = await freePort();
     const lines = [
@@ -82,7 +83,8 @@ describeRedis('ways to reach Redis', () => {
       'bind 127.0.0.1',
       `dir ${folder}`,
       `sentinel monitor wallet 127.0.0.1 ${master.port} 1`,
-      'sentinel down-after-milliseconds wallet 500',
+      // Longer than the machine may stand still while the master is well.
+      'sentinel down-after-milliseconds wallet 3000',
       'sentinel failover-timeout wallet 2000',
     ];
     const file = join(folder, 'sentinel.conf');
@@ -91,17 +93,17 @@ describeRedis('ways to reach Redis', () => {
     const sentinel = new Redis({ port, host: '127.0.0.1', retryStrategy: () => 100, maxRetriesPerRequest: null });
     sentinel.on('error', () => undefined);
     await expect
-      .poll(async () => JSON.stringify(await sentinel.call('SENTINEL', 'REPLICAS', 'wallet')), { timeout: 15_000 })
+      .poll(async () => JSON.stringify(await sentinel.call('SENTINEL', 'REPLICAS', 'wallet')), patient)
       .toContain(String(replica.port));
     await worksOver({ sentinels: [{ host: '127.0.0.1', port }], name: 'wallet' });
     await master.kill9();
     // Every read answers while the sentinel makes up its mind.
     for (let n = 0; n < 5; n += 1)
       expect(['kept', 'loaded']).toContain(await cache?.getOrSet('user:1:a', () => 'loaded'));
-    await expect.poll(async () => (await link.role())[0], { timeout: 20_000 }).toBe('master');
-    await expect.poll(() => cache?.set('user:1:after', 'kept too'), { timeout: 15_000 }).toBe(true);
+    await expect.poll(async () => (await link.role())[0], { timeout: 40_000 }).toBe('master');
+    await expect.poll(() => cache?.set('user:1:after', 'kept too'), patient).toBe(true);
     expect(await link.exists('dunlin:{user:1}:e:user:1:after')).toBe(1);
     link.disconnect();
     sentinel.disconnect();
-  }, 60_000);
+  }, 120_000);
 });

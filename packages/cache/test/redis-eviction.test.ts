@@ -19,7 +19,7 @@ describeRedis('a Redis that evicts under a memory limit', () => {
 
   it('gives no value from before an acknowledged invalidation', async () => {
     const namespace = `t${randomUUID().slice(0, 8)}`;
-    const options = { redis: { url: server.url }, namespace, memory: { maxEntries: 0 }, commandTimeoutMs: 5_000 };
+    const options = { redis: { url: server.url }, namespace, memory: { maxEntries: 0 }, commandTimeoutMs: 30_000 };
     const caches = [new CacheService(options), new CacheService(options)];
     for (const cache of caches) await cache.connect();
     const versions = new Map(keys.map((key) => [key, 1]));

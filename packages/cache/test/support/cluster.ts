@@ -8,10 +8,15 @@ export interface TestCluster {
 }
 
 const slotCount = 16_384;
+const formWithinMs = 40_000;
 
-/** Three masters with a replica each on loopback. */
-export async function startCluster(): Promise<TestCluster> {
-  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-require-full-coverage', 'no'];
+/**
+ * Three masters with a replica each on loopback. A master that says nothing for `nodeTimeoutMs` is replaced; the default is longer than any pause
+ * of the machine, so that the roles stay.
+ */
+export async function startCluster(nodeTimeoutMs = 10_000): Promise<TestCluster> {
+  const args = ['--cluster-enabled', 'yes', '--cluster-node-timeout', String(nodeTimeoutMs)];
+  args.push('--cluster-require-full-coverage', 'no');
   // A replica that has not copied its master yet can never take over.
   args.push('--repl-diskless-sync-delay', '0');
   const servers: TestRedis[] = [];
@@ -77,9 +82,9 @@ async function hasCopied(replica: Redis): Promise<boolean> {
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + formWithinMs;
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error('the cluster did not form within 20 s');
+    if (performance.now() > deadline) throw new Error(`the cluster did not form within ${formWithinMs} ms`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
