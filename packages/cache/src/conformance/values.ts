@@ -67,10 +67,13 @@ export const valueCases: readonly ConformanceCase[] = [
   }),
 
   define('tells and changes the ttl', async (cache) => {
-    await cache.set('user:1:t', 'x', 10);
-    assert.equal(await cache.getTTL('user:1:t'), 10);
+    await cache.set('user:1:t', 'x', 30);
+    // On a busy machine some of it may have passed.
+    const first = await cache.getTTL('user:1:t');
+    assert.ok(first > 0 && first <= 30, `${first} of 30 seconds`);
     assert.equal(await cache.setTTL('user:1:t', 100), true);
-    assert.equal(await cache.getTTL('user:1:t'), 100);
+    const second = await cache.getTTL('user:1:t');
+    assert.ok(second > 30 && second <= 100, `${second} of 100 seconds`);
     assert.equal(await cache.setTTL('user:1:none', 100), false);
   }),
 ];
