@@ -1,7 +1,10 @@
 import type { Browser, BrowserContext } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { operatorCredentials, startApp, type RunningApp } from '../../wallet/test/support/app.js';
 import { describeInBrowser, openPage, signIn, startBrowser } from './support/browser.js';
+
+// Longer than the waits inside the test, so that it is the wait in vain that is named.
+vi.setConfig({ testTimeout: 180_000 });
 
 /** Whatever comes of it: an element of its own, a handler, a script. */
 const hostile = `"><img src=x onerror="document.title='taken'"><script>document.title='taken'</script>`;

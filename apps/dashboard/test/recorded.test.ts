@@ -2,8 +2,11 @@ import { fileURLToPath } from 'node:url';
 import { createServer, type ViteDevServer } from 'vite';
 import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { describeInBrowser, openPage, signIn, startBrowser } from './support/browser.js';
+
+// Longer than the waits inside the test, so that it is the wait in vain that is named.
+vi.setConfig({ testTimeout: 180_000 });
 
 describeInBrowser('the page with recorded figures and no backend', () => {
   let server: ViteDevServer;
@@ -28,7 +31,7 @@ describeInBrowser('the page with recorded figures and no backend', () => {
 
   it('shows every view', async () => {
     const context = await browser.newContext();
-    context.setDefaultTimeout(20_000);
+    context.setDefaultTimeout(30_000);
     const { page, troubles } = await openPage(context, url, '/performance/');
     await signIn(page, { email: 'anybody@example.test', password: 'anything' });
     await page.locator('.connection-live').waitFor();
