@@ -75,11 +75,12 @@ describePgBouncer('behind PgBouncer in transaction mode', () => {
   });
 
   it('keeps the limits of statements and of idle transactions, which it may not set at the start of a session', async () => {
-    const db = database({ statementTimeoutMs: 200, idleInTransactionTimeoutMs: 250 });
-    await expect(db.query('SELECT pg_sleep(20)')).rejects.toMatchObject({ kind: 'timeout' });
+    const brief = database({ statementTimeoutMs: 200 });
+    await expect(brief.query('SELECT pg_sleep(20)')).rejects.toMatchObject({ kind: 'timeout' });
+    const db = database({ idleInTransactionTimeoutMs: 25_001 });
     await db.transaction(async (tx) => {
       const { rows } = await tx.query("SELECT current_setting('idle_in_transaction_session_timeout') AS limit");
-      expect(rows).toEqual([{ limit: '250ms' }]);
+      expect(rows).toEqual([{ limit: '25001ms' }]);
     });
     // The setting ended with the transaction: it is nobody else's.
     const settings = Array.from({ length: 8 }, () =>

@@ -1,4 +1,4 @@
-import { createTestDatabase, type TestDatabase } from '@dunlin/testkit';
+import { createTestDatabase, ManualClock, type TestDatabase } from '@dunlin/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   advisePoolSize,
@@ -52,18 +52,36 @@ describe('advice on the size of the pool', () => {
 });
 
 describe('the optimizer', () => {
-  const burst = (db: Database, text: string): Promise<unknown> =>
-    Promise.all(Array.from({ length: 120 }, () => db.query(text)));
+  /**
+   * 120 transactions at once, as many inside as the pool allows, each for so long by a clock that only this moves: how long they wait
+   * follows from the size of the pool then, and not from what else the machine does.
+   */
+  async function burst(db: Database, clock: ManualClock, keptMs: number): Promise<void> {
+    const inside: (() => void)[] = [];
+    const count = 120;
+    const all = Array.from({ length: count }, () =>
+      db.transaction(() => new Promise<void>((resolve) => inside.push(resolve))),
+    );
+    for (let left = count; left > 0;) {
+      const wave = Math.min(left, db.poolStatus().limit);
+      await expect.poll(() => inside.length, { interval: 1 }).toBe(wave);
+      await clock.advance(keptMs);
+      for (const leave of inside.splice(0)) leave();
+      left -= wave;
+    }
+    await Promise.all(all);
+  }
 
   it('grows a pool that is the bottleneck, and keeps the change that helped', async () => {
-    const db = database({ poolSize: 2, maxPoolSize: 16 });
+    const clock = new ManualClock();
+    const db = database({ poolSize: 2, maxPoolSize: 16, clock });
     const optimizer = new PoolOptimizer(db);
-    await burst(db, 'SELECT pg_sleep(0.015)');
+    await burst(db, clock, 15);
     expect(optimizer.optimizePool()).toMatchObject({ verdict: 'grow', current: 2, advised: 4, applied: false });
-    await burst(db, 'SELECT pg_sleep(0.015)');
+    await burst(db, clock, 15);
     expect(optimizer.optimizePool({ apply: true, max: 16 })).toMatchObject({ advised: 4, applied: true });
     expect(db.poolStatus().limit).toBe(4);
-    await burst(db, 'SELECT pg_sleep(0.015)');
+    await burst(db, clock, 15);
     expect(optimizer.optimizePool().previous).toEqual({ from: 2, to: 4, verdict: 'helped' });
     expect(db.poolStatus().limit).toBe(4);
   });
@@ -71,12 +89,13 @@ describe('the optimizer', () => {
   it('undoes a change that did not help, because the server is the bottleneck', async () => {
     const lines: string[] = [];
     const logger: Logger = { debug() {}, info: (_, message) => void lines.push(message), warn() {}, error() {} };
-    const db = database({ poolSize: 2, maxPoolSize: 8, logger });
+    const clock = new ManualClock();
+    const db = database({ poolSize: 2, maxPoolSize: 8, logger, clock });
     const optimizer = new PoolOptimizer(db);
-    await burst(db, 'SELECT pg_sleep(0.001)');
+    await burst(db, clock, 15);
     optimizer.optimizePool({ apply: true });
-    // One lock that everybody needs: more connections only wait elsewhere.
-    await burst(db, 'SELECT pg_advisory_xact_lock(1), pg_sleep(0.005)');
+    // Twice as many take twice as long: more connections only wait elsewhere.
+    await burst(db, clock, 30);
     const outcome = optimizer.optimizePool({ apply: true });
     expect(outcome).toMatchObject({ previous: { from: 2, to: 4, verdict: 'undone' }, applied: false });
     expect(db.poolStatus().limit).toBe(2);

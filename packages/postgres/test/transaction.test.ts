@@ -131,17 +131,19 @@ describe('retries', () => {
     const db = database();
     const [first, second] = [gate(), gate()];
     const transfer = (from: number, to: number, own: typeof first, other: typeof first): Promise<number> =>
-      db.transaction(async (tx) => {
-        await tx.query("SET LOCAL deadlock_timeout = '20ms'").catch(() => undefined);
-        await tx.query(add, [from, -10]);
-        own.open();
-        if (tx.attempt === 1) await other.arrive();
-        await tx.query(add, [to, 10]);
-        return tx.attempt;
-      });
+      db.transaction(
+        async (tx) => {
+          await tx.query("SET LOCAL deadlock_timeout = '20ms'").catch(() => undefined);
+          await tx.query(add, [from, -10]);
+          own.open();
+          if (tx.attempt === 1) await other.arrive();
+          await tx.query(add, [to, 10]);
+          return tx.attempt;
+        },
+        { maxAttempts: 50 },
+      );
     const attempts = await Promise.all([transfer(1, 2, first, second), transfer(2, 1, second, first)]);
-    // The victim may be back with its first lock before the other has woken up, and lose once more.
-    expect(Math.min(...attempts)).toBe(1);
+    // The victim may be back with its first lock before the other has woken up, and they meet once more; then either may lose.
     expect(Math.max(...attempts)).toBeGreaterThan(1);
     expect(await balances(db)).toEqual([100, 100]);
   });
@@ -224,7 +226,7 @@ describe('a transaction that must stop', () => {
     );
     expect((await stuck).kind).toBe('cancelled');
     expect(await balances(db)).toEqual([100, 100]);
-    expect(db.poolStatus().active).toBe(0);
+    await expect.poll(() => db.poolStatus().active).toBe(0);
   });
 
   it('ends at its deadline while a lock blocks it', async () => {
@@ -245,7 +247,8 @@ describe('a transaction that must stop', () => {
   });
 
   it.each([
-    ['the statement timeout', { statementTimeoutMs: 150 }, '57014', ''],
+    // The limit is on every statement of this database object, and those that wait for nobody must get done within it on any machine.
+    ['the statement timeout', { statementTimeoutMs: 2_000 }, '57014', ''],
     ['the lock timeout', {}, '55P03', "SET LOCAL lock_timeout = '150ms'"],
   ])(
     'ends by %s of the server while a lock blocks it, gives its connection back, and loses nothing',
@@ -294,28 +297,41 @@ describe('a database that goes away', () => {
     const url = new URL(target.url);
     url.port = String(proxy.port);
     const db = database({ connectionString: url.href });
-    // A deferred trigger keeps the server inside COMMIT while the cable is cut; the commit goes through without us.
-    await db.query(`
+    const near = database();
+    // A deferred trigger keeps the server inside COMMIT until the cable has been cut; the commit goes through without us.
+    await near.query(`
       CREATE OR REPLACE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN PERFORM pg_sleep(0.4); RETURN NULL; END $$;
+        $$ BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NULL; END $$;
       CREATE CONSTRAINT TRIGGER dawdle AFTER UPDATE ON accounts DEFERRABLE INITIALLY DEFERRED
         FOR EACH ROW EXECUTE FUNCTION dawdle()`);
     const seen: string[] = [];
+    const cut = gate();
     try {
-      const error = await failureOf(
+      const holder = near.transaction(async (tx) => {
+        await tx.query('SELECT pg_advisory_xact_lock(4711)');
+        await cut.arrive();
+      });
+      await cut.arrived;
+      const paying = failureOf(
         db.transaction(async (tx) => {
           tx.afterCommit(() => void seen.push('committed'));
           tx.afterRollback(() => void seen.push('rolled back'));
           tx.afterOutcomeUnknown(() => void seen.push('unknown'));
           await tx.query(add, [1, 5]);
-          setTimeout(() => proxy.reset(), 100);
         }),
       );
-      expect(error.kind).toBe('outcome_unknown');
+      const insideCommit =
+        "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE 'COMMIT%' AND datname = current_database()";
+      await expect.poll(async () => (await near.query(insideCommit)).rowCount).toBe(1);
+      proxy.reset();
+      expect((await paying).kind).toBe('outcome_unknown');
       expect(seen).toEqual(['unknown']);
-      await expect.poll(() => balances(database())).toEqual([105, 100]);
+      cut.open();
+      await holder;
+      await expect.poll(() => balances(near)).toEqual([105, 100]);
       expect(db.poolStatus().active).toBe(0);
     } finally {
+      cut.open();
       await proxy.close();
       await database().query('DROP TRIGGER dawdle ON accounts');
     }
@@ -323,7 +339,7 @@ describe('a database that goes away', () => {
 
   it('kept nothing of a transaction that it was killed in, and serves again once it is back', async () => {
     const server = await startTestPostgres();
-    const db = database({ connectionString: server.url, connectTimeoutMs: 2_000 });
+    const db = database({ connectionString: server.url, connectTimeoutMs: 20_000 });
     try {
       await db.query('CREATE TABLE kept (n int)');
       const error = await failureOf(
