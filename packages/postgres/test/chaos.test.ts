@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createTestDatabase, startFaultProxy } from '@dunlin/testkit';
 import { expect, it } from 'vitest';
 import { Database, DatabaseError, type Logger } from '../src/index.js';
@@ -52,10 +53,12 @@ it('loses no money and no connection under cut cables, cancellations, deadlines 
         outcomes.set(error.kind, (outcomes.get(error.kind) ?? 0) + 1);
       }
     };
-    for (let round = 0; round < 8; round += 1) {
-      const crowd = Promise.all(Array.from({ length: 30 }, move));
-      setTimeout(() => proxy.reset(), 10 + random() * 30);
-      await crowd;
+    const kinds = ['cancelled', 'timeout', 'unavailable'];
+    const hasSeenAll = (): boolean => commits > 50 && kinds.every((kind) => outcomes.has(kind));
+    // What a round meets hangs on how fast the machine is; a slow one is given more of them.
+    for (let round = 0; round < 8 || (round < 40 && !hasSeenAll()); round += 1) {
+      const cut = delay(10 + random() * 30).then(() => proxy.reset());
+      await Promise.all([cut, ...Array.from({ length: 30 }, move)]);
     }
     proxy.heal();
 
@@ -66,7 +69,7 @@ it('loses no money and no connection under cut cables, cancellations, deadlines 
     expect(moves).toBeGreaterThanOrEqual(commits);
     expect(moves).toBeLessThanOrEqual(commits + (outcomes.get('outcome_unknown') ?? 0));
     expect(commits).toBeGreaterThan(50);
-    expect([...outcomes.keys()]).toEqual(expect.arrayContaining(['cancelled', 'timeout', 'unavailable']));
+    expect([...outcomes.keys()]).toEqual(expect.arrayContaining(kinds));
 
     // A connection whose claim was withdrawn while it was being opened comes back in its own time.
     await expect.poll(() => db.poolStatus()).toMatchObject({ active: 0, waiting: 0 });

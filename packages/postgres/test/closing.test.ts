@@ -14,7 +14,7 @@ it('a program that awaits close to the end is not ended in the middle of it', as
       await database.close();
       console.log('closed');`;
     const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], {
-      timeout: 20_000,
+      timeout: 50_000,
     });
     expect(stdout).toBe('closed\n');
   } finally {

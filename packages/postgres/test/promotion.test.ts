@@ -1,4 +1,10 @@
-import { promoteTestReplica, startTestPostgres, startTestReplica, type TestPostgres } from '@dunlin/testkit';
+import {
+  ManualClock,
+  promoteTestReplica,
+  startTestPostgres,
+  startTestReplica,
+  type TestPostgres,
+} from '@dunlin/testkit';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Database, TimelineFence, type DatabaseOptions, type Logger } from '../src/index.js';
@@ -46,13 +52,23 @@ function bothFrom(first: TestPostgres): string {
 }
 
 function database(options: Partial<DatabaseOptions> = {}): Database {
-  const created = new Database({ connectionString: bothFrom(primary), logger, connectTimeoutMs: 2_000, ...options });
+  const created = new Database({ connectionString: bothFrom(primary), logger, connectTimeoutMs: 10_000, ...options });
   open.push(created);
   return created;
 }
 
+/** Time that stands still: whoever has heard of one primary waits for the other server's answer, however late the machine lets it come. */
+const patient = (): ManualClock => new ManualClock();
+
 const portOf = async (db: Database): Promise<number> =>
   (await db.query<{ port: number }>('SELECT inet_server_port() AS port')).rows[0]?.port ?? 0;
+
+/** `done`, or what the caller is told instead. */
+const outcomeOf = (db: Database, text: string): Promise<string> =>
+  db.query(text).then(
+    () => 'done',
+    (error: Error) => error.message,
+  );
 
 const refusals = (): Line[] => lines.filter(({ message }) => message.startsWith('a database server is refused'));
 
@@ -74,11 +90,19 @@ describe('several servers in one connection string', () => {
       kind: expect.stringMatching(/unavailable|outcome_unknown/) as string,
     });
     // A standby takes no writes, and says so in words that name both.
-    await expect(db.query('SELECT 1')).rejects.toThrow(/is a standby/);
+    const told: string[] = [];
+    await expect
+      .poll(async () => {
+        // The first ones may be told that their session has ended.
+        told.push(await outcomeOf(db, 'SELECT 1'));
+        return told.at(-1);
+      })
+      .toMatch(/is a standby/);
+    expect(told).not.toContain('done');
     await promoteTestReplica(standby);
-    await expect.poll(() => portOf(db).catch(() => 0), { timeout: 10_000 }).toBe(standby.port);
+    await expect.poll(() => portOf(db).catch(() => 0)).toBe(standby.port);
     await db.query('INSERT INTO kept VALUES (3)');
-    await expect.poll(() => reconnected, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => reconnected).toBeGreaterThan(0);
     await db.query("SELECT pg_notify('news', 'promoted')");
     await expect.poll(() => heard).toEqual(['promoted']);
   });
@@ -88,31 +112,26 @@ describe('several servers in one connection string', () => {
     await portOf(db);
     await primary.kill9();
     await promoteTestReplica(standby);
-    await expect.poll(() => portOf(db).catch(() => 0), { timeout: 10_000 }).toBe(standby.port);
+    await expect.poll(() => portOf(db).catch(() => 0)).toBe(standby.port);
     await primary.restart();
     // It takes writes from whoever asks it: that is what must not be the wallet.
     await run(primary, 'INSERT INTO kept VALUES (99)');
-    const newcomer = database();
+    const newcomer = database({ clock: patient() });
     expect(await portOf(newcomer)).toBe(standby.port);
     await standby.kill9();
     // The first ones may be told that their session has ended; then the reason is told, and never is anything written.
-    const told = (): Promise<string> =>
-      db.query('INSERT INTO kept VALUES (4)').then(
-        () => 'written',
-        (error: Error) => error.message,
-      );
-    await expect.poll(told, { timeout: 10_000 }).toMatch(/older timeline/);
+    await expect.poll(() => outcomeOf(db, 'INSERT INTO kept VALUES (4)')).toMatch(/older timeline/);
     expect(await run(primary, 'SELECT n FROM kept WHERE n <> 99')).toEqual([]);
     expect(refusals()[0]).toMatchObject({ reason: 'older_timeline', timeline: 1, newestTimeline: 2 });
     await standby.restart();
-    await expect.poll(() => portOf(db).catch(() => 0), { timeout: 10_000 }).toBe(standby.port);
+    await expect.poll(() => portOf(db).catch(() => 0)).toBe(standby.port);
   });
 });
 
 describe('a fence', () => {
   it('ends the sessions with a former primary that goes on answering, once anybody has seen the new one', async () => {
     const fence = new TimelineFence();
-    const [db, other] = [database({ fence }), database({ fence })];
+    const [db, other] = [database({ fence }), database({ fence, clock: patient() })];
     expect(await portOf(db)).toBe(primary.port);
     const heard: string[] = [];
     await db.listen('news', (payload) => heard.push(payload));
@@ -121,15 +140,14 @@ describe('a fence', () => {
     expect(await portOf(db)).toBe(standby.port);
     expect(fence.timeline).toBe(2);
     await expect
-      .poll(
-        async () => {
-          await run(standby, "SELECT pg_notify('news', 'here')");
-          return heard.length;
-        },
-        { timeout: 10_000 },
-      )
+      .poll(async () => {
+        await run(standby, "SELECT pg_notify('news', 'here')");
+        return heard.length;
+      })
       .toBeGreaterThan(0);
-    expect(await run(primary, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'dunlin'")).toEqual([]);
+    const sessions = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'dunlin'";
+    // The server counts a session until it has noticed the end.
+    await expect.poll(() => run(primary, sessions)).toEqual([]);
   });
 
   it('refuses the one server that is named when it is on an older timeline, or is not the same cluster', async () => {

@@ -1,6 +1,6 @@
 import { requireSynchronousStandby, startTestPostgres, startTestReplica, type TestPostgres } from '@dunlin/testkit';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Database, type Logger } from '../src/index.js';
 
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} };
@@ -27,6 +27,8 @@ beforeEach(() => {
 afterEach(async () => {
   standby.resume();
   await db.close();
+  // A commit of this test that still waits would be taken for the next one's.
+  await vi.waitFor(async () => expect((await admin.query(waiting)).rowCount).toBe(0), { timeout: 20_000 });
 });
 afterAll(async () => {
   await admin.end();
@@ -38,13 +40,10 @@ afterAll(async () => {
 async function waitingBackend(): Promise<number> {
   let pid = 0;
   await expect
-    .poll(
-      async () => {
-        pid = (await admin.query<{ pid: number }>(waiting)).rows[0]?.pid ?? 0;
-        return pid;
-      },
-      { timeout: 10_000 },
-    )
+    .poll(async () => {
+      pid = (await admin.query<{ pid: number }>(waiting)).rows[0]?.pid ?? 0;
+      return pid;
+    })
     .toBeGreaterThan(0);
   return pid;
 }
