@@ -7,7 +7,8 @@ import { sweepScratchFolders } from './scratch-folder.js';
 import { startTestPostgres } from './test-postgres.js';
 import { hasRedisServer, startTestRedis } from './test-redis.js';
 
-const OWN_REDIS_DATABASES = 1024;
+/** For 256 test files at 16 each, so that none finds what an earlier one left; an empty one costs nothing. */
+const OWN_REDIS_DATABASES = 4096;
 const EXTERNAL_REDIS_DATABASES = 16;
 
 /**

@@ -5,11 +5,11 @@ const PASSING = new Set(['Immediate', 'FSReqCallback', 'FSReqPromise', 'GetAddrI
 
 /**
  * Remembers which sockets, timers and processes are open now; the function it returns throws, naming them, when more
- * are open later. It gives closing ones up to `patienceMs` to go. Unreferenced timers do not count.
+ * are open later. It gives closing ones up to `patienceMs` (10 s) to go. Unreferenced timers do not count.
  */
 export function leakCheck(): (patienceMs?: number) => Promise<void> {
   const before = openResources();
-  return async (patienceMs = 2_000) => {
+  return async (patienceMs = 10_000) => {
     const deadline = performance.now() + patienceMs;
     for (;;) {
       const left = [...openResources()].filter(([kind, count]) => count > (before.get(kind) ?? 0));

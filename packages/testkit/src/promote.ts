@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { withAdmin } from './run-databases.js';
 import type { TestPostgres } from './test-postgres.js';
 
-const PROMOTED_WITHIN_MS = 20_000;
+const PROMOTED_WITHIN_MS = 40_000;
 
 /**
  * Makes a replica of `startTestReplica` a primary; resolves once it takes writes. It asks without waiting, and then again and again:

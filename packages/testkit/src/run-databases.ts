@@ -18,7 +18,9 @@ export async function dropRunDatabases(postgresUrl: string, runId: string): Prom
 
 /** Lends a connection of its own to `work`. */
 export async function withAdmin<T>(url: string, work: (admin: pg.Client) => Promise<T>): Promise<T> {
-  const admin = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
+  const admin = new pg.Client({ connectionString: url, connectionTimeoutMillis: 30_000 });
+  // A session that the server ends between two questions rejects the next one; unheard, it would end the worker.
+  admin.on('error', () => undefined);
   await admin.connect();
   try {
     return await work(admin);

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { withAdmin } from './run-databases.js';
 import type { TestPostgres } from './test-postgres.js';
 
-const CONNECTED_WITHIN_MS = 10_000;
+const CONNECTED_WITHIN_MS = 30_000;
 
 /**
  * From here on the primary acknowledges a commit only when a standby has flushed it. Resolves once its standby counts as
- * synchronous; throws when none does within 10 s.
+ * synchronous; throws when none does within 30 s.
  */
 export async function requireSynchronousStandby(primary: TestPostgres): Promise<void> {
   await withAdmin(primary.url, async (admin) => {

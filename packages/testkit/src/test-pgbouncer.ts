@@ -24,12 +24,12 @@ export interface TestPgBouncerOptions {
 }
 
 export const PGBOUNCER_MISSING = 'skipped: install pgbouncer (apt-get install pgbouncer)';
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 30_000;
 const PROGRAM_PATH = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
 
 /** True when there is a PgBouncer to start. */
 export function hasPgBouncer(): boolean {
-  const options = { stdio: 'ignore', timeout: 5_000, env: { ...process.env, PATH: PROGRAM_PATH } } as const;
+  const options = { stdio: 'ignore', timeout: 30_000, env: { ...process.env, PATH: PROGRAM_PATH } } as const;
   return spawnSync('pgbouncer', ['--version'], options).status === 0;
 }
 
@@ -104,7 +104,7 @@ async function untilItAnswers(child: ChildProcess, url: string): Promise<void> {
   child.once('error', (error) => (failure = error.message));
   child.once('exit', (code) => (failure = `it ended with code ${String(code)}`));
   for (const deadlineMs = performance.now() + START_TIMEOUT_MS; ;) {
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2_000 });
+    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 10_000 });
     client.on('error', () => undefined);
     try {
       await client.connect();

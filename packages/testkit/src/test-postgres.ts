@@ -174,7 +174,7 @@ function controlled({ url, ownerUrl, folder, scratch, server, start, onExit }: R
       await killPostmaster(folder, pid);
       state = 'killed';
     },
-    pause: () => signalTree(pid, 'SIGSTOP'),
+    pause: () => freezeTree(pid),
     resume: () => signalTree(pid, 'SIGCONT'),
     async restart() {
       if (state === 'stopped') throw new Error('A stopped server has no files left to start on.');
@@ -184,6 +184,11 @@ function controlled({ url, ownerUrl, folder, scratch, server, start, onExit }: R
       state = 'running';
     },
   };
+}
+
+/** Twice: a session that the server's first process started after the look at its children, and before it was stopped, would go on answering. */
+function freezeTree(pid: number): void {
+  for (let pass = 1; pass <= 2; pass += 1) signalTree(pid, 'SIGSTOP');
 }
 
 function signalTree(pid: number, signal: 'SIGSTOP' | 'SIGCONT'): void {

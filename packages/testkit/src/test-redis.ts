@@ -19,19 +19,32 @@ export interface TestRedis {
   restart(): Promise<void>;
 }
 
-const START_TIMEOUT_MS = 10_000;
+const START_TIMEOUT_MS = 30_000;
+const PORT_ATTEMPTS = 3;
+const PORT_TAKEN = 'Address already in use';
 
 /** True when there is a redis-server to start. */
 export function hasRedisServer(): boolean {
-  return spawnSync('redis-server', ['--version'], { stdio: 'ignore', timeout: 5_000 }).status === 0;
+  return spawnSync('redis-server', ['--version'], { stdio: 'ignore', timeout: 30_000 }).status === 0;
 }
 
-/** Starts a Redis server on loopback. Throws when there is no `redis-server` on the PATH. */
+/** Starts a Redis server on loopback, on a free port unless one is named. Throws when there is no `redis-server` on the PATH. */
 export async function startTestRedis(options: { args?: readonly string[]; port?: number } = {}): Promise<TestRedis> {
+  if (options.port !== undefined) return startOn(options.port, options.args ?? []);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startOn(await freePort(), options.args ?? []);
+    } catch (error) {
+      // A port that is free may be another process's by the time that it is used.
+      if (attempt >= PORT_ATTEMPTS || !(error instanceof Error && error.message.includes(PORT_TAKEN))) throw error;
+    }
+  }
+}
+
+async function startOn(port: number, more: readonly string[]): Promise<TestRedis> {
   const folder = makeScratchFolder();
-  const port = options.port ?? (await freePort());
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
-  args.push(...(options.args ?? []));
+  args.push(...more);
   const start = async (): Promise<ChildProcess> => {
     const child = spawn('redis-server', args, { cwd: folder, stdio: ['ignore', 'pipe', 'inherit'] });
     await untilListening(child, port);
@@ -71,7 +84,8 @@ export async function startTestRedis(options: { args?: readonly string[]; port?:
 async function untilListening(child: ChildProcess, port: number): Promise<void> {
   let failure: string | undefined;
   child.once('error', (error) => (failure = error.message));
-  child.once('exit', (code) => (failure = `it ended with code ${String(code)}`));
+  // Not "exit", which may come before what it said last.
+  child.once('close', (code) => (failure = `it ended with code ${String(code)}`));
   const deadline = performance.now() + START_TIMEOUT_MS;
   // Another server may have the port: it would answer for ours, which is about to end for that reason. So ours must say that it is ready.
   let said = '';
@@ -85,7 +99,7 @@ async function untilListening(child: ChildProcess, port: number): Promise<void> 
     if (failure === undefined && performance.now() > deadline) failure = `no answer within ${START_TIMEOUT_MS} ms`;
     if (failure !== undefined) {
       child.kill('SIGKILL');
-      throw new Error(`redis-server did not start on port ${port}: ${failure}`);
+      throw new Error(`redis-server did not start on port ${port}: ${failure}. ${said.trim().slice(-1_000)}`);
     }
     await delay(10);
   }

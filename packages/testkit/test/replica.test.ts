@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { expect, it } from 'vitest';
-import { startTestPostgres, startTestReplica } from '../src/index.js';
+import { promoteTestReplica, startTestPostgres, startTestReplica } from '../src/index.js';
 
 it('makes a replica that follows the primary, refuses writes, survives a crash and can be promoted', async () => {
   const primary = await startTestPostgres();
@@ -23,7 +23,7 @@ it('makes a replica that follows the primary, refuses writes, survives a crash a
     await replica.restart();
     const second = await connected(replica.url);
     await expect.poll(() => second.query('SELECT n FROM followed').then(({ rows }) => rows.length)).toBe(2);
-    await second.query('SELECT pg_promote()');
+    await promoteTestReplica(replica);
     await second.query('DELETE FROM followed');
     await second.end();
     expect((await onPrimary.query('SELECT n FROM followed')).rowCount).toBe(2);
@@ -35,7 +35,7 @@ it('makes a replica that follows the primary, refuses writes, survives a crash a
 });
 
 async function connected(url: string): Promise<pg.Client> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 20_000 });
   client.on('error', () => undefined);
   await client.connect();
   return client;
