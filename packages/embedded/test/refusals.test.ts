@@ -107,7 +107,7 @@ describe.runIf(isRoot)('started by root, the server runs as another user', () =>
         folder,
         settings: {},
         startLog: join(scratch, 'start.log'),
-        timeoutMs: 30_000,
+        timeoutMs: 50_000,
       });
       const url = `postgresql://wallet:${credentials.owner.password}@127.0.0.1:${server.port}/wallet`;
       expect(await query(url, 'SELECT 1 AS n')).toEqual([{ n: 1 }]);

@@ -81,9 +81,20 @@ export async function startHolder(
   };
 }
 
-/** The process id of the keeper of this folder. */
+/** The process id of the keeper of this folder; undefined while none says that it keeps it. */
+export function keeperPidIfAny(dataFolder: string): number | undefined {
+  try {
+    return (JSON.parse(readFileSync(join(dataFolder, 'keeper.json'), 'utf8')) as { pid: number }).pid;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 export function keeperPid(dataFolder: string): number {
-  return (JSON.parse(readFileSync(join(dataFolder, 'keeper.json'), 'utf8')) as { pid: number }).pid;
+  const pid = keeperPidIfAny(dataFolder);
+  if (pid === undefined) throw new Error(`No keeper says that it keeps ${dataFolder}`);
+  return pid;
 }
 
 /** The process id of the server of this folder; undefined while there is none, or its file is not written yet. */
@@ -105,7 +116,7 @@ export function holdersOf(dataFolder: string): number[] {
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  timeoutMs = 15_000,
+  timeoutMs = 45_000,
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await condition())) {
@@ -115,7 +126,7 @@ export async function until(
 }
 
 export async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 20_000 });
   client.on('error', () => undefined);
   await client.connect();
   try {
