@@ -71,7 +71,7 @@ describeRedis('the mainstream stack beside the wallet', () => {
     });
     url = stack.url;
     closing.push(stack.stop);
-  });
+  }, 240_000);
   afterAll(async () => {
     for (const close of closing.reverse()) await close();
   });

@@ -43,8 +43,13 @@ describe('people who pay and look', () => {
       await new Promise((resolve) => server.close(resolve));
     }
   });
-  const watch = (): Promise<WatchReport> =>
-    watchPeople(agent, { urls, people: [{ token: 't', receiverId: 'r' }] }, 200);
+  /** A fifth of a second is time for many payments, unless the machine stands still just then: that says nothing, and it is begun anew. */
+  const watch = async (): Promise<WatchReport> => {
+    for (let attempt = 1; ; attempt += 1) {
+      const report = await watchPeople(agent, { urls, people: [{ token: 't', receiverId: 'r' }] }, 200);
+      if (attempt === 10 || (report.payments > 1 && report.longestMs < 2_000)) return report;
+    }
+  };
 
   it('find nothing wrong with a bank that tells the truth', async () => {
     second = (available) => ({ status: 200, available });

@@ -50,6 +50,22 @@ interface Card {
   readonly version: number;
 }
 
+/**
+ * Asks again until the answer comes from memory, and answers with all that was shown on the way. An instance that stands still for longer than
+ * its lease is not believed for a moment, and rightly asks the database; what it shows must be right in any case.
+ */
+async function untilHit<Shown>(ask: () => Promise<{ shown: Shown; status: string | null }>): Promise<Shown[]> {
+  const all: Shown[] = [];
+  await expect
+    .poll(async () => {
+      const { shown, status } = await ask();
+      all.push(shown);
+      return status;
+    })
+    .toMatch(/^dunlin; hit; ttl=\d+$/);
+  return all;
+}
+
 function itSells(redis: () => string | undefined): void {
   let database: TestDatabase;
   let a: Instance;
@@ -63,7 +79,7 @@ function itSells(redis: () => string | undefined): void {
       Instance,
       Instance,
     ];
-    for (const { service } of [a, b]) expect(await service.cache.untilCoherent(5_000)).toBe(true);
+    for (const { service } of [a, b]) expect(await service.cache.untilCoherent(40_000)).toBe(true);
   });
   afterAll(async () => {
     await a.close();
@@ -72,9 +88,9 @@ function itSells(redis: () => string | undefined): void {
   });
   const issue = async (amountMinor: string): Promise<Card> =>
     (await (await post(`${a.url}/gift-cards`, { amountMinor })).json()) as Card;
-  const read = async (from: Instance, id: string): Promise<{ card: Card; status: string | null }> => {
+  const read = async (from: Instance, id: string): Promise<{ shown: Card; status: string | null }> => {
     const answer = await fetch(`${from.url}/gift-cards/${id}`);
-    return { card: (await answer.json()) as Card, status: answer.headers.get('cache-status') };
+    return { shown: (await answer.json()) as Card, status: answer.headers.get('cache-status') };
   };
 
   it('shows every acknowledged charge at once on both instances, and answers from memory in between', async () => {
@@ -83,10 +99,9 @@ function itSells(redis: () => string | undefined): void {
       const charged = await post(`${(n % 2 === 0 ? a : b).url}/gift-cards/${id}/charges`, { amountMinor: '10' });
       expect(charged.status).toBe(201);
       for (const instance of [a, b]) {
-        expect((await read(instance, id)).card.balanceMinor).toBe(String(1000 - 10 * n));
-        const again = await read(instance, id);
-        expect(again.status).toMatch(/^dunlin; hit; ttl=\d+$/);
-        expect(again.card.balanceMinor).toBe(String(1000 - 10 * n));
+        const balance = String(1000 - 10 * n);
+        expect((await read(instance, id)).shown.balanceMinor).toBe(balance);
+        for (const { balanceMinor } of await untilHit(() => read(instance, id))) expect(balanceMinor).toBe(balance);
       }
     }
   });
@@ -100,23 +115,23 @@ function itSells(redis: () => string | undefined): void {
     );
     expect(outcomes.filter(({ status }) => status === 201)).toHaveLength(9);
     expect(outcomes.filter(({ status }) => status === 422)).toHaveLength(11);
-    expect((await read(a, id)).card).toMatchObject({ balanceMinor: '5', version: 10 });
+    expect((await read(a, id)).shown).toMatchObject({ balanceMinor: '5', version: 10 });
   });
 
   it('keeps lists by query, and a new product is in every list at once', async () => {
-    const names = async (from: Instance, query = ''): Promise<{ names: string[]; status: string | null }> => {
+    const names = async (from: Instance, query = ''): Promise<{ shown: string[]; status: string | null }> => {
       const answer = await fetch(`${from.url}/products${query}`);
       const { products } = (await answer.json()) as { products: { name: string }[] };
-      return { names: products.map(({ name }) => name), status: answer.headers.get('cache-status') };
+      return { shown: products.map(({ name }) => name), status: answer.headers.get('cache-status') };
     };
     await post(`${a.url}/products`, { name: 'lamp', priceMinor: '4500' });
-    expect((await names(a)).names).toEqual(['lamp']);
-    expect(await names(a)).toMatchObject({ names: ['lamp'], status: expect.stringContaining('; hit; ') as string });
-    expect((await names(b, '?limit=1')).names).toEqual(['lamp']);
+    expect((await names(a)).shown).toEqual(['lamp']);
+    for (const shown of await untilHit(() => names(a))) expect(shown).toEqual(['lamp']);
+    expect((await names(b, '?limit=1')).shown).toEqual(['lamp']);
     expect((await post(`${b.url}/products`, { name: 'chair', priceMinor: '9900' })).status).toBe(201);
     for (const instance of [a, b]) {
-      expect((await names(instance)).names).toEqual(['lamp', 'chair']);
-      expect((await names(instance, '?limit=1')).names).toEqual(['lamp']);
+      expect((await names(instance)).shown).toEqual(['lamp', 'chair']);
+      expect((await names(instance, '?limit=1')).shown).toEqual(['lamp']);
     }
   });
 
@@ -149,8 +164,7 @@ function itSells(redis: () => string | undefined): void {
 
   it('its requests, statements and cache calls are measured, by template and without values', async () => {
     const { id } = await issue('77');
-    await read(a, id);
-    await read(a, id);
+    await untilHit(() => read(a, id));
     const metrics = await (await fetch(`${a.operationsUrl}/metrics`)).text();
     expect(metrics).toContain('/gift-cards/:id');
     expect(metrics).not.toContain(id);
@@ -158,9 +172,13 @@ function itSells(redis: () => string | undefined): void {
     expect(figures.database.queryCount).toBeGreaterThan(0);
     const classes = a.service.cache.getMetrics().classes;
     expect(classes.find(({ name }) => name === 'gift-card')?.hits).toBeGreaterThan(0);
-    const health = await fetch(`${a.operationsUrl}/health`);
-    expect(health.status).toBe(200);
-    expect(await health.json()).toMatchObject({ services: { database: 'up', cache: 'up' } });
+    // A check that the machine held up calls a service down until the next one.
+    await expect
+      .poll(async () => {
+        const health = await fetch(`${a.operationsUrl}/health`);
+        return { code: health.status, ...((await health.json()) as object) };
+      })
+      .toMatchObject({ code: 200, services: { database: 'up', cache: 'up' } });
     expect((await fetch(`${a.url}/metrics`)).status).toBe(404);
   });
 }

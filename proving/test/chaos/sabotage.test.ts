@@ -59,9 +59,9 @@ async function broken(played: Round): Promise<number[]> {
 describeRedis('a chaos run finds out', () => {
   vi.setConfig({ testTimeout: 120_000 });
   beforeAll(async () => {
-    world = await openWorld({ instances: 2, mark, patienceMs: 8_000, logFolder: undefined });
+    world = await openWorld({ instances: 2, mark, patienceMs: 20_000, logFolder: undefined });
     play = await gatherPlay({ users: 4, rate: 40, seed: 5 }, world, mark);
-  }, 60_000);
+  }, 180_000);
   afterAll(() => world?.close());
 
   it('nothing, when nothing was tampered with', async () => {

@@ -36,10 +36,13 @@ it('moves every way of asking for the time of day, and leaves given times alone'
 it('lets it jump while the process runs, and the monotonic clock does not follow', () => {
   const [jumpedMs, passedMs] = run(`
     const [wall, monotonic] = [Date.now(), performance.now()];
-    writeFileSync(file, '0');
-    while (Date.now() > wall - 1_000_000 && performance.now() - monotonic < 10_000)
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    // Written again and again: the watch over the file compares it with its first look, which may come after the first time.
+    while (Date.now() > wall - 1_000_000 && performance.now() - monotonic < 30_000) {
+      writeFileSync(file, '0');
+      await new Promise((resolve) => setTimeout(resolve, 120));
+    }
     console.log(JSON.stringify([Date.now() - wall, performance.now() - monotonic]))`) as [number, number];
-  expect(passedMs).toBeLessThan(10_000);
-  expect(Math.abs(jumpedMs + 3_600_000 - passedMs)).toBeLessThan(1_000);
+  expect(passedMs).toBeLessThan(30_000);
+  // Between two looks at the clocks the process may stand still for seconds; the jump is one of an hour.
+  expect(Math.abs(jumpedMs + 3_600_000 - passedMs)).toBeLessThan(60_000);
 });

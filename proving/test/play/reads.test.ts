@@ -25,7 +25,7 @@ async function saying(status: number, body: object): Promise<HttpClient> {
     response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
   });
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
-  client = new HttpClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 4, 500);
+  client = new HttpClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 4, 20_000);
   return client;
 }
 
