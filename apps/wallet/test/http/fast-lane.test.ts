@@ -1,10 +1,14 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startApp, type RunningApp, type RunningUser } from '../support/app.js';
+import { whileLeased } from '../support/lease-watch.js';
 import { answerOf, ofOneExchange, overSocket as sendOverSocket, type Wire } from './support/over-socket.js';
 import { expectProblem } from './support/problems.js';
 
 let wallet: RunningApp;
-beforeAll(async () => void (wallet = await startApp({ environment: { RATE_LIMIT_MAX: '60' } })));
+beforeAll(
+  async () => void (wallet = await startApp({ environment: { RATE_LIMIT_MAX: '60', AUTH_RATE_LIMIT_MAX: '0' } })),
+);
 afterAll(() => wallet?.close());
 
 /** Over a socket of its own, which the lane is on and `inject` is not. */
@@ -16,59 +20,74 @@ const bearerOf = (user: RunningUser) => ({ authorization: `Bearer ${user.session
 /** Whether the lane answered: a trace shows its calls of the cache as one list, made before the request came. */
 async function wentByLane(correlationId: string): Promise<boolean> {
   const { performanceMonitoringService: monitor } = wallet.app;
-  await expect.poll(() => monitor.traces.find(correlationId).length).toBe(1);
+  await expect.poll(() => monitor.traces.find(correlationId).length, { timeout: 20_000 }).toBe(1);
   const [trace] = monitor.traces.find(correlationId);
   return trace?.cacheCalls.length === 2 && trace.cacheCalls.every(({ startMs }) => startMs === 0);
 }
 
 test.each(['/wallet/balance', '/wallet/transactions', '/wallet/transactions?limit=5&type=deposit'])(
   'a kept answer of %s is the same in the lane and by way of the routes',
-  async (path) => {
-    const user = await wallet.fundedUser('100');
-    await user.http.get(path);
-    const lane = await overSocket(path, 'GET', { ...bearerOf(user), 'x-correlation-id': `lane-${path.length}` });
-    expect(await wentByLane(`lane-${path.length}`)).toBe(true);
-    // `inject` goes past the socket, and so past the lane.
-    const routed = await wallet.app.http.inject({ url: path, headers: bearerOf(user) });
-    expect(routed.headers['cache-status']).toMatch(/^dunlin; hit; ttl=\d+$/);
-    expect(lane.headers['cache-status']).toMatch(/^dunlin; hit; ttl=\d+$/);
-    expect([lane.status, lane.body]).toEqual([routed.statusCode, routed.body]);
-    expect(answerOf(lane.headers)).toEqual(answerOf(routed.headers));
-    for (const name of ofOneExchange.slice(0, 5))
-      expect([name, lane.headers[name]]).toEqual([name, expect.any(String)]);
-  },
+  (path) =>
+    whileLeased([wallet], async () => {
+      const user = await wallet.fundedUser('100');
+      await user.http.get(path);
+      const id = randomUUID();
+      const lane = await overSocket(path, 'GET', { ...bearerOf(user), 'x-correlation-id': id });
+      expect(await wentByLane(id)).toBe(true);
+      // `inject` goes past the socket, and so past the lane.
+      const routed = await wallet.app.http.inject({ url: path, headers: bearerOf(user) });
+      expect(routed.headers['cache-status']).toMatch(/^dunlin; hit; ttl=\d+$/);
+      expect(lane.headers['cache-status']).toMatch(/^dunlin; hit; ttl=\d+$/);
+      expect([lane.status, lane.body]).toEqual([routed.statusCode, routed.body]);
+      expect(answerOf(lane.headers)).toEqual(answerOf(routed.headers));
+      for (const name of ofOneExchange.slice(0, 5))
+        expect([name, lane.headers[name]]).toEqual([name, expect.any(String)]);
+    }),
+  120_000,
 );
 
-test('it is counted like any other: requests, limits, hits of the cache', async () => {
-  const user = await wallet.fundedUser('100');
-  const { app } = wallet;
-  const before = await user.http.get('/wallet/balance');
-  const hitsOf = (name: string) => app.cacheService.getMetrics().classes.find((one) => one.name === name)?.hits ?? 0;
-  const endpoint = () =>
-    app.performanceMonitoringService.getMetrics().endpoints.find(({ route }) => route === '/wallet/balance')?.count ??
-    0;
-  const [principals, balances, requests] = [hitsOf('principal'), hitsOf('wallet-balance'), endpoint()];
-  const lane = await overSocket('/wallet/balance', 'GET', { ...bearerOf(user), 'x-correlation-id': 'counted' });
-  expect(await wentByLane('counted')).toBe(true);
-  expect([hitsOf('principal'), hitsOf('wallet-balance'), endpoint()]).toEqual([
-    principals + 1,
-    balances + 1,
-    requests + 1,
-  ]);
-  const left = (field: unknown) => Number(/r=(\d+)/.exec(String(field))?.[1]);
-  expect(left(lane.headers['ratelimit'])).toBe(left(before.headers.get('ratelimit')) - 1);
-});
+test(
+  'it is counted like any other: requests, limits, hits of the cache',
+  () =>
+    whileLeased([wallet], async () => {
+      const user = await wallet.fundedUser('100');
+      const { app } = wallet;
+      const before = await user.http.get('/wallet/balance');
+      const hitsOf = (name: string) =>
+        app.cacheService.getMetrics().classes.find((one) => one.name === name)?.hits ?? 0;
+      const endpoint = () =>
+        app.performanceMonitoringService.getMetrics(3_600).endpoints.find(({ route }) => route === '/wallet/balance')
+          ?.count ?? 0;
+      const [principals, balances, requests] = [hitsOf('principal'), hitsOf('wallet-balance'), endpoint()];
+      const id = randomUUID();
+      const lane = await overSocket('/wallet/balance', 'GET', { ...bearerOf(user), 'x-correlation-id': id });
+      expect(await wentByLane(id)).toBe(true);
+      expect([hitsOf('principal'), hitsOf('wallet-balance'), endpoint()]).toEqual([
+        principals + 1,
+        balances + 1,
+        requests + 1,
+      ]);
+      const left = (field: unknown) => Number(/r=(\d+)/.exec(String(field))?.[1]);
+      expect(left(lane.headers['ratelimit'])).toBe(left(before.headers.get('ratelimit')) - 1);
+    }),
+  120_000,
+);
 
-test('a request that it leaves to the routes is counted once', async () => {
-  const user = await wallet.fundedUser('100');
-  await user.http.get('/users/me');
-  const principals = () =>
-    wallet.app.cacheService.getMetrics().classes.find(({ name }) => name === 'principal')?.hits ?? 0;
-  const before = principals();
-  const missed = await overSocket('/wallet/transactions', 'GET', bearerOf(user));
-  expect(missed.headers['cache-status']).toBe('dunlin; fwd=miss; stored');
-  expect(principals()).toBe(before + 1);
-});
+test(
+  'a request that it leaves to the routes is counted once',
+  () =>
+    whileLeased([wallet], async () => {
+      const user = await wallet.fundedUser('100');
+      await user.http.get('/users/me');
+      const principals = () =>
+        wallet.app.cacheService.getMetrics().classes.find(({ name }) => name === 'principal')?.hits ?? 0;
+      const before = principals();
+      const missed = await overSocket('/wallet/transactions', 'GET', bearerOf(user));
+      expect(missed.headers['cache-status']).toBe('dunlin; fwd=miss; stored');
+      expect(principals()).toBe(before + 1);
+    }),
+  120_000,
+);
 
 test('past the limit it steps aside, and the routes refuse', async () => {
   const user = await wallet.fundedUser('100');
@@ -118,17 +137,27 @@ test('what asks for more than the kept answer goes by the routes', async () => {
   expect((await overSocket('/wallet/balance', 'DELETE', bearerOf(user))).status).toBe(405);
 });
 
-test('HEAD and If-None-Match get the fields of the kept answer and no body', async () => {
-  const user = await wallet.fundedUser('100');
-  await user.http.get('/wallet/balance');
-  const whole = await overSocket('/wallet/balance', 'GET', bearerOf(user));
-  const head = await overSocket('/wallet/balance', 'HEAD', { ...bearerOf(user), 'x-correlation-id': 'head' });
-  expect(await wentByLane('head')).toBe(true);
-  expect([head.status, head.body, answerOf(head.headers)]).toEqual([200, '', answerOf(whole.headers)]);
-  const matching = { ...bearerOf(user), 'if-none-match': String(whole.headers.etag), 'x-correlation-id': 'matching' };
-  const spared = await overSocket('/wallet/balance', 'GET', matching);
-  expect(await wentByLane('matching')).toBe(true);
-  expect([spared.status, spared.body, spared.headers.etag]).toEqual([304, '', whole.headers.etag]);
-  const routed = await wallet.app.http.inject({ url: '/wallet/balance', headers: matching });
-  expect(answerOf(spared.headers)).toEqual(answerOf(routed.headers));
-});
+test(
+  'HEAD and If-None-Match get the fields of the kept answer and no body',
+  () =>
+    whileLeased([wallet], async () => {
+      const user = await wallet.fundedUser('100');
+      await user.http.get('/wallet/balance');
+      const whole = await overSocket('/wallet/balance', 'GET', bearerOf(user));
+      const [headId, matchingId] = [randomUUID(), randomUUID()];
+      const head = await overSocket('/wallet/balance', 'HEAD', { ...bearerOf(user), 'x-correlation-id': headId });
+      expect(await wentByLane(headId)).toBe(true);
+      expect([head.status, head.body, answerOf(head.headers)]).toEqual([200, '', answerOf(whole.headers)]);
+      const matching = {
+        ...bearerOf(user),
+        'if-none-match': String(whole.headers.etag),
+        'x-correlation-id': matchingId,
+      };
+      const spared = await overSocket('/wallet/balance', 'GET', matching);
+      expect(await wentByLane(matchingId)).toBe(true);
+      expect([spared.status, spared.body, spared.headers.etag]).toEqual([304, '', whole.headers.etag]);
+      const routed = await wallet.app.http.inject({ url: '/wallet/balance', headers: matching });
+      expect(answerOf(spared.headers)).toEqual(answerOf(routed.headers));
+    }),
+  120_000,
+);
