@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTwoApps, type RunningApp } from '../support/app.js';
+import { expectWithin } from '../support/awake-time.js';
 
 describe('a change of standing, with two instances that have the user in memory', () => {
   let first: RunningApp;
@@ -54,9 +55,8 @@ describe('a change of standing, with two instances that have the user in memory'
     const devicePublicKey = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
     const added = await user.http.call('POST', '/users/me/devices', { body: { devicePublicKey } });
     expect(added.status).toBe(201);
-    for (const instance of [first, second]) await expect.poll(() => mine(instance), { timeout: 2_000 }).toEqual([true]);
+    for (const instance of [first, second]) await expectWithin(2_000, () => mine(instance), [true]);
     expect((await user.http.call('DELETE', `/users/me/devices/${String(added.body.id)}`)).status).toBe(204);
-    for (const instance of [first, second])
-      await expect.poll(() => mine(instance), { timeout: 2_000 }).toEqual([false]);
+    for (const instance of [first, second]) await expectWithin(2_000, () => mine(instance), [false]);
   });
 });

@@ -10,7 +10,7 @@ import { Payments, type Pair } from './support/payments.js';
 import { keptConnections, send } from './support/plain-http.js';
 
 /** Two timeouts of the cache, of 250 ms each, and what a machine that runs other tests beside may add. */
-const longestMs = 500 + 2_000;
+const longestMs = 500 + 4_500;
 /** How long each fault lasts; FAULT_MS=20000 for a long look. */
 const faultMs = Number(process.env['FAULT_MS'] ?? 800);
 
@@ -59,7 +59,11 @@ describeRedis('three instances and a Redis that fails', () => {
     return (body['services'] as { cache: string }).cache === 'up';
   };
   const recovered = (): Promise<void> =>
-    until('every instance to have Redis again', async () => (await Promise.all(urls.map(cacheIsUp))).every(Boolean));
+    until(
+      'every instance to have Redis again',
+      async () => (await Promise.all(urls.map(cacheIsUp))).every(Boolean),
+      40_000,
+    );
 
   async function underPayments(strike: (payments: Payments) => Promise<void>, heal: () => unknown): Promise<void> {
     const payments = new Payments({ pairs, urls, agent: (hand) => agents[hand]! });
@@ -67,10 +71,9 @@ describeRedis('three instances and a Redis that fails', () => {
     try {
       await payments.progress(8);
       await strike(payments);
-      const before = payments.payments;
       await delay(faultMs);
-      // The fault was one of Redis, not of the payments.
-      expect(payments.payments).toBeGreaterThan(before);
+      // The fault is one of Redis, not of the payments.
+      await payments.progress(1, 0);
       await heal();
       await payments.progress(8);
       await recovered();
@@ -95,9 +98,13 @@ describeRedis('three instances and a Redis that fails', () => {
     ['answers far too late', () => proxy.delay(400), () => proxy.heal()],
     ['sends damaged answers', () => proxy.corrupt(), () => proxy.heal()],
   ];
-  test.each(faults)('Redis %s: no answer is wrong, none is an error, none waits long', async (_name, strike, heal) => {
-    await underPayments(async () => void (await strike()), heal);
-  });
+  test.each(faults)(
+    'Redis %s: no answer is wrong, none is an error, none waits long',
+    async (_name, strike, heal) => {
+      await underPayments(async () => void (await strike()), heal);
+    },
+    180_000,
+  );
 
   test('Redis forgets the last minutes, coming back from an older copy: what it still knows misleads nobody', async () => {
     await underPayments(
