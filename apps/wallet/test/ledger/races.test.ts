@@ -1,31 +1,26 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readUserBalance } from '../../src/queries/balance.js';
 import { reconcile } from '../../src/ledger/reconciliation.js';
-import { idempotency, issueToken, minor, openLedgerBench, tally, type LedgerBench } from '../support/ledger.js';
-import { Ledger } from '../../src/ledger/ledger.js';
+import {
+  idempotency,
+  issueToken,
+  minor,
+  openLedgerBench,
+  openLedgers,
+  tally,
+  type LedgerBench,
+} from '../support/ledger.js';
+import type { Ledger } from '../../src/ledger/ledger.js';
 
 let bench: LedgerBench;
-/** Instances of one wallet: ledgers of their own, each with several calls under way, so that the races meet in the database. */
-let ledgers: Ledger[];
+let anyLedger: (at: number) => Ledger;
 
 beforeAll(async () => {
   bench = await openLedgerBench({ poolSize: 12, maxConcurrentBatches: 4 });
-  ledgers = ['a', 'b', 'c'].map(
-    (writer) =>
-      new Ledger({
-        database: bench.database,
-        currency: 'EUR',
-        writer,
-        afterCommit: async () => {},
-        afterUnknownOutcome: () => {},
-        maxBatchSize: 7,
-        maxConcurrentBatches: 4,
-      }),
-  );
+  anyLedger = openLedgers(bench);
 });
 afterAll(() => bench.close());
 
-const anyLedger = (at: number): Ledger => ledgers[at % ledgers.length] as Ledger;
 const times = <Value>(count: number, make: (at: number) => Value): Value[] =>
   Array.from({ length: count }, (_, at) => make(at));
 

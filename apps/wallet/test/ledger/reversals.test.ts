@@ -1,12 +1,15 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Ledger } from '../../src/ledger/ledger.js';
 import type { Reversal, TransactionBetweenTwo } from '../../src/ledger/operation.js';
 import { reconcile } from '../../src/ledger/reconciliation.js';
 import { readUserBalance } from '../../src/queries/balance.js';
-import { minor, openLedgerBench, summary, tally, type LedgerBench } from '../support/ledger.js';
+import { minor, openLedgerBench, openLedgers, summary, tally, type LedgerBench } from '../support/ledger.js';
 
 let bench: LedgerBench;
+let anyLedger: (at: number) => Ledger;
 beforeAll(async () => {
-  bench = await openLedgerBench({ poolSize: 8, maxConcurrentBatches: 4 });
+  bench = await openLedgerBench({ poolSize: 12, maxConcurrentBatches: 4 });
+  anyLedger = openLedgers(bench);
 });
 afterAll(() => bench.close());
 
@@ -16,8 +19,8 @@ async function pay(senderId: string, receiverId: string, amount: number): Promis
   return outcome.transaction as TransactionBetweenTwo;
 }
 
-const reverse = (original: TransactionBetweenTwo, by: Reversal['by'] = 'receiver') =>
-  bench.ledger.execute({ type: 'reversal', original, by, amount: minor(original.amount) });
+const reverse = (original: TransactionBetweenTwo, by: Reversal['by'] = 'receiver', ledger = bench.ledger) =>
+  ledger.execute({ type: 'reversal', original, by, amount: minor(original.amount) });
 
 const available = async (userId: string) => (await readUserBalance(bench.database, userId))?.available;
 
@@ -66,7 +69,9 @@ test('100 reversals of one transfer at once are one', async () => {
   await bench.fund(alice, 10_000n);
   const original = await pay(alice, bob, 40);
   await pay(alice, bob, 5_000);
-  const outcomes = await Promise.all(Array.from({ length: 100 }, () => reverse(original)));
+  const outcomes = await Promise.all(
+    Array.from({ length: 100 }, (_, at) => reverse(original, 'receiver', anyLedger(at))),
+  );
   expect(tally(outcomes)).toEqual({ completed: 1, already_reversed: 99 });
   expect(await available(bob)).toBe(5_000n);
 });
@@ -80,7 +85,10 @@ test('500 transfers, each reversed twice at once, are 500 reversals', async () =
     ),
   );
   const outcomes = await Promise.all(
-    originals.flatMap((original) => [reverse(original), reverse(original, 'operator')]),
+    originals.flatMap((original, at) => [
+      reverse(original, 'receiver', anyLedger(at)),
+      reverse(original, 'operator', anyLedger(at + 1)),
+    ]),
   );
   expect(tally(outcomes)).toEqual({ completed: 500, already_reversed: 500 });
   expect(await Promise.all(people.map(available))).toEqual(people.map(() => 100_000n));

@@ -20,5 +20,6 @@ async function prepare(url: string): Promise<void> {
 
 /** Close it before the test database. */
 export function openDatabase(url: string): Database {
-  return new Database({ connectionString: url, poolSize: 8 });
+  // Tests let many callers wait for few connections; a slow machine is no reason to turn one away.
+  return new Database({ connectionString: url, poolSize: 8, acquireTimeoutMs: 60_000 });
 }

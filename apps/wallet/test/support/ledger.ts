@@ -22,7 +22,8 @@ export async function openLedgerBench(
   options: { poolSize?: number; maxConcurrentBatches?: number } = {},
 ): Promise<LedgerBench> {
   const { url, close } = await createWalletDatabase();
-  const database = new Database({ connectionString: url, poolSize: options.poolSize ?? 4 });
+  // Many calls wait for few connections here, on purpose, and a slow machine is no reason to turn one away.
+  const database = new Database({ connectionString: url, poolSize: options.poolSize ?? 4, acquireTimeoutMs: 60_000 });
   await openSystemAccounts(database, 'EUR');
   const commits: LedgerCommit[] = [];
   const ledger = new Ledger({
@@ -48,6 +49,27 @@ export async function openLedgerBench(
     },
   };
 }
+
+/**
+ * Instances of one wallet on the bench's database: ledgers of their own, each with several calls under way, so that races meet in the
+ * database. What one ledger is asked in one turn goes in one call and meets nobody.
+ */
+export const openLedgers = (bench: LedgerBench, count = 3): ((at: number) => Ledger) => {
+  const ledgers = Array.from(
+    { length: count },
+    (_, at) =>
+      new Ledger({
+        database: bench.database,
+        currency: 'EUR',
+        writer: `instance-${at}`,
+        afterCommit: async () => {},
+        afterUnknownOutcome: () => {},
+        maxBatchSize: 7,
+        maxConcurrentBatches: 4,
+      }),
+  );
+  return (at) => ledgers[at % count] as Ledger;
+};
 
 /** A user and its account, without the cost of hashing a password. */
 export async function openUser(database: Database): Promise<string> {
