@@ -54,7 +54,8 @@ describe('workers', () => {
     expect(wallet.output().match(/Dunlin is ready/g)).toHaveLength(1);
     expect(wallet.output()).toContain(`SIGUSR2 to process ${pidOf(wallet)}`);
     // Whose line it is can be told from each of them.
-    for (const instance of instances) expect(wallet.output()).toContain(`"instance":"${instance}"`);
+    for (const instance of instances)
+      await until('a line of each', () => wallet.output().includes(`"instance":"${instance}"`));
 
     wallet.process.kill('SIGTERM');
     expect(await wallet.ended).toBe(0);
@@ -77,8 +78,10 @@ describe('workers', () => {
         ...text.matchAll(/^dunlin_http_requests_total\{worker="(\d)",.*route="\/performance\/health"\} (\d+)$/gm),
       ];
       expect(probes.map(([, worker]) => worker)).toEqual(['1', '2']);
-      // By turns, so each has had its half.
-      expect(probes.map(([, , count]) => Number(count))).toEqual([10, 10]);
+      // By turns, so each has had about its half; what both have counted is what was asked.
+      const counts = probes.map(([, , count]) => Number(count));
+      expect(counts.reduce((sum, count) => sum + count, 0)).toBe(20);
+      expect(Math.min(...counts)).toBeGreaterThan(4);
       expect(text.match(/^# TYPE dunlin_http_requests(_total)? counter$/gm)).toHaveLength(1);
       expect(text.endsWith('# EOF\n')).toBe(accept.includes('openmetrics'));
     }
@@ -130,58 +133,66 @@ describe('workers', () => {
     await payments.stop();
     // What had reached a worker was answered, and rightly; what had not met a port that was about to close, or was closed.
     expect(payments.wrong).toEqual([]);
-    expect(payments.failed.filter((why) => !/ECONNREFUSED|ECONNRESET|hang up/.test(why))).toEqual([]);
+    expect(payments.failed.filter((why) => !/ECONNREFUSED|ECONNRESET|EPIPE|hang up/.test(why))).toEqual([]);
   });
 });
 
 describe('a rolling restart', () => {
-  test('replaces every worker, and no request fails, over kept connections and over new ones', async () => {
-    const wallet = start();
-    const url = await wallet.ready;
-    const before = workersOf(wallet);
-    const pairs = await makePairs(url, 4);
-    const agents = pairs.flatMap(() => Array.from({ length: 4 }, keptConnections));
-    const kept = new Payments({ pairs: pairs.slice(0, 2), urls: [url], agent: (hand) => agents[hand]! });
-    const fresh = new Payments({ pairs: pairs.slice(2), urls: [url], agent: () => false });
-    for (const load of [kept, fresh]) load.start();
-    await kept.progress(20);
-    for (let round = 1; round <= 2; round += 1) {
+  test(
+    'replaces every worker, and no request fails, over kept connections and over new ones',
+    { timeout: 180_000 },
+    async () => {
+      const wallet = start();
+      const url = await wallet.ready;
+      const before = workersOf(wallet);
+      const pairs = await makePairs(url, 4);
+      const agents = pairs.flatMap(() => Array.from({ length: 4 }, keptConnections));
+      const kept = new Payments({ pairs: pairs.slice(0, 2), urls: [url], agent: (hand) => agents[hand]! });
+      const fresh = new Payments({ pairs: pairs.slice(2), urls: [url], agent: () => false });
+      for (const load of [kept, fresh]) load.start();
+      await kept.progress(20);
+      for (let round = 1; round <= 2; round += 1) {
+        wallet.process.kill('SIGUSR2');
+        await until(
+          'the workers to be new',
+          () => (wallet.output().match(/All workers are new/g) ?? []).length === round,
+          40_000,
+        );
+      }
+      const after = workersOf(wallet);
+      await Promise.all([kept.progress(20), fresh.progress(20)]);
+      for (const load of [kept, fresh]) await load.stop();
+      for (const agent of agents) agent.destroy();
+      expect(after).toHaveLength(2);
+      expect(after.filter((pid) => before.includes(pid))).toEqual([]);
+      for (const { wrong, failed } of [kept, fresh]) expect({ wrong, failed }).toEqual({ wrong: [], failed: [] });
+    },
+  );
+
+  test(
+    'that a new worker cannot follow leaves the old ones at work; without any worker left the wallet gives up',
+    { timeout: 180_000 },
+    async () => {
+      const keyFile = join(scratch, 'key');
+      const { MASTER_KEY: key = '', ...others } = environment;
+      writeFileSync(keyFile, key);
+      const wallet = startProgram({ ...others, WORKERS: '2', MASTER_KEY_FILE: keyFile });
+      started.push(wallet);
+      const url = await wallet.ready;
+      const workers = workersOf(wallet);
+      rmSync(keyFile);
       wallet.process.kill('SIGUSR2');
-      await until(
-        'the workers to be new',
-        () => (wallet.output().match(/All workers are new/g) ?? []).length === round,
-        40_000,
-      );
-    }
-    const after = workersOf(wallet);
-    await Promise.all([kept.progress(20), fresh.progress(20)]);
-    for (const load of [kept, fresh]) await load.stop();
-    for (const agent of agents) agent.destroy();
-    expect(after).toHaveLength(2);
-    expect(after.filter((pid) => before.includes(pid))).toEqual([]);
-    for (const { wrong, failed } of [kept, fresh]) expect({ wrong, failed }).toEqual({ wrong: [], failed: [] });
-  });
+      await until('the refusal', () => wallet.output().includes('is not renewed, and the old ones go on'));
+      expect(wallet.output()).toContain('MASTER_KEY_FILE');
+      await until('the new one to have ended', () => workersOf(wallet).length === 2);
+      expect(workersOf(wallet)).toEqual(workers);
+      expect(await isServed(url)).toBe(true);
 
-  test('that a new worker cannot follow leaves the old ones at work; without any worker left the wallet gives up', async () => {
-    const keyFile = join(scratch, 'key');
-    const { MASTER_KEY: key = '', ...others } = environment;
-    writeFileSync(keyFile, key);
-    const wallet = startProgram({ ...others, WORKERS: '2', MASTER_KEY_FILE: keyFile });
-    started.push(wallet);
-    const url = await wallet.ready;
-    const workers = workersOf(wallet);
-    rmSync(keyFile);
-    wallet.process.kill('SIGUSR2');
-    await until('the refusal', () => wallet.output().includes('is not renewed, and the old ones go on'));
-    expect(wallet.output()).toContain('MASTER_KEY_FILE');
-    await until('the new one to have ended', () => workersOf(wallet).length === 2);
-    expect(workersOf(wallet)).toEqual(workers);
-    expect(await isServed(url)).toBe(true);
-
-    for (const worker of workers) process.kill(worker, 'SIGKILL');
-    expect(await wallet.ended).toBe(1);
-    expect(wallet.output()).toContain('Workers end again and again at their start; giving up.');
-  });
+      for (const worker of workers) process.kill(worker, 'SIGKILL');
+      expect(await wallet.ended).toBe(1);
+      expect(wallet.output()).toContain('Workers end again and again at their start; giving up.');
+    },
+  );
 
   test('is not for a process without workers, which goes on', async () => {
     const { WORKERS: _none, ...alone } = { ...environment, WORKERS: '' };
@@ -214,7 +225,7 @@ describe('workers are refused in plain words', () => {
   });
 });
 
-test('a pool that nobody chose is made to fit into the connections that are left', async () => {
+test('a pool that nobody chose is made to fit into the connections that are left', { timeout: 180_000 }, async () => {
   const small = await startTestPostgres({ durable: true, settings: { max_connections: '40' } });
   try {
     const wallet = start({ DATABASE_URL: small.ownerUrl, WORKERS: '3' });
