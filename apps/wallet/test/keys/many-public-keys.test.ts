@@ -29,26 +29,39 @@ afterAll(async () => {
   await testDatabase?.close();
 });
 
-test('100,000 keys are paged without a gap or a repetition, each page as cheap and as small as the first', async () => {
+test('100,000 keys are paged without a gap or a repetition, each page as small as the first', async () => {
   const keys = new PublicKeyDatabase(database);
   const seen = new Set<string>();
-  const took: number[] = [];
+  let pages = 0;
   let after = '0';
   for (;;) {
-    const startedAt = performance.now();
     const page = await keys.page(after, pageSize);
-    took.push(performance.now() - startedAt);
+    pages += 1;
     for (const { id } of page.keys) seen.add(id);
     expect(JSON.stringify(presentPage(page)).length).toBeLessThan(320 * pageSize);
     if (page.nextVersion === undefined) break;
     after = page.nextVersion;
   }
   expect(seen.size).toBe(count);
-  expect(took).toHaveLength(count / pageSize);
+  expect(pages).toBe(count / pageSize);
+});
+
+test('a page deep in the feed costs what the first costs', async () => {
+  const keys = new PublicKeyDatabase(database);
+  const took = { first: [] as number[], deep: [] as number[] };
+  // In turn, and the middle of many, so that what holds up a busy machine meets both alike.
+  for (let round = 0; round < 30; round += 1) {
+    for (const [which, after] of [
+      ['first', '0'],
+      ['deep', String(count - 2 * pageSize)],
+    ] as const) {
+      const startedAt = performance.now();
+      expect((await keys.page(after, pageSize)).keys).toHaveLength(pageSize);
+      took[which].push(performance.now() - startedAt);
+    }
+  }
   const median = (times: number[]): number => [...times].sort((one, other) => one - other)[times.length >> 1] ?? 0;
-  // A page deep in the feed is one range of an index, as the first is; the bound leaves room for a busy machine.
-  expect(median(took.slice(-20))).toBeLessThan(5 * median(took.slice(0, 20)) + 5);
-  expect(median(took)).toBeLessThan(100);
+  expect(median(took.deep)).toBeLessThan(5 * median(took.first) + 5);
 });
 
 test('a page reads an index range, however deep', async () => {

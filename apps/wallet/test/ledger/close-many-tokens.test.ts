@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { reconcile } from '../../src/ledger/reconciliation.js';
 import { openLedgerBench, type LedgerBench } from '../support/ledger.js';
@@ -21,13 +22,27 @@ const activeTokens = async (limit: number): Promise<string[]> => {
   return rows.map((row) => row.id);
 };
 
+/**
+ * The processor's time that a session of the server has had, in steps of ten milliseconds: a machine that is busy with something else
+ * takes none of it away. Where the system does not tell, the time.
+ */
+function costMs(pid: number): number {
+  if (!existsSync(`/proc/${pid}/stat`)) return performance.now();
+  // The name, in brackets, may hold anything; behind it the fields are counted from the third on.
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ') ?? [];
+  const [user, system] = [Number(fields[11]), Number(fields[12])];
+  return 10 * (user + system);
+}
+
 test('closing takes as long a token for 40,000 owners as for 2,000, and the books add up', async () => {
   await openTokenOwners(bench.database, many + 3 * few);
+  const { rows } = await bench.database.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const session = rows[0]?.pid ?? 0;
   const spent = async (count: number): Promise<number> => {
     const ids = await activeTokens(count);
-    const beganMs = performance.now();
+    const beganMs = costMs(session);
     expect(await bench.ledger.closeTokens(ids, 'redeemed')).toBe(count);
-    return (performance.now() - beganMs) / count;
+    return (costMs(session) - beganMs) / count;
   };
   await spent(few);
   // Few before and after the many, so that a machine whose load changes meanwhile is not blamed on them.

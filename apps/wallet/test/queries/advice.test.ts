@@ -8,6 +8,7 @@ import {
   type Statement,
 } from '@dunlin/postgres';
 import { createTestDatabase, type TestDatabase } from '@dunlin/testkit';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomBytes } from 'node:crypto';
 import { seed } from '../../src/cli/seed/seed.js';
@@ -39,6 +40,7 @@ let workload: readonly (readonly [name: string, statement: Statement, values: re
 
 beforeAll(async () => {
   target = await createTestDatabase();
+  await sampleEverything(target);
   await migrate(target.url);
   await seed({
     databaseUrl: target.url,
@@ -58,11 +60,18 @@ beforeAll(async () => {
     "/* dunlin */ select id from accounts where kind = 'user' order by online_completed desc, id limit 1",
   );
   workload = workloadOf(rows[0]?.id ?? '');
-});
+}, 180_000);
 afterAll(async () => {
   await database.close();
   await target.close();
 });
+
+/** ANALYZE looks at 300 rows for each point of the target: at so many it sees the whole table, and costs are no matter of its sample. */
+async function sampleEverything({ url, name }: TestDatabase): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query(`alter database ${name} set default_statistics_target = 1000`).finally(() => client.end());
+}
 
 function workloadOf(userId: string): typeof workload {
   const history = historyStatement(userId, resolveHistoryOptions({}), undefined);
@@ -114,7 +123,7 @@ async function costs(): Promise<Map<string, number>> {
   return found;
 }
 
-describe('the advisor on the wallet', () => {
+describe('the advisor on the wallet', { timeout: 180_000 }, () => {
   it('has nothing to say about the finished schema', async () => {
     await runWorkload();
     const { recommendations } = await new QueryAnalyzer(database).analyze();

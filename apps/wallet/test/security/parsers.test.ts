@@ -176,13 +176,14 @@ describe('over HTTP', () => {
     );
     await fc.assert(
       fc.asyncProperty(patterns, async (pattern) => {
-        const startedMs = performance.now();
+        // Of the processor's time: a pattern that holds everybody up costs that, a busy machine does not.
+        const before = process.cpuUsage();
         const answer = await wallet.operator.call('POST', '/performance/cache/invalidate', {
           body: { pattern, dryRun: true },
         });
         expect([pattern, answer.status], answer.text).toEqual([pattern, answer.status === 200 ? 200 : 400]);
         if (answer.status !== 200) expectAnyProblem(answer);
-        expect(performance.now() - startedMs).toBeLessThan(2_000);
+        expect(process.cpuUsage(before).user / 1_000).toBeLessThan(2_000);
       }),
       { numRuns: 150 },
     );
