@@ -56,6 +56,7 @@ beforeAll(async () => {
     OPERATOR_EMAIL: operatorCredentials.email,
     OPERATOR_PASSWORD: operatorCredentials.password,
     WARM_ACTIVE_USERS: '0',
+    MAX_EVENT_LOOP_DELAY_MS: '0',
     PERF_SLOW_REQUEST_MS: '1',
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(collector.address() as AddressInfo).port}/${secrets.path}/`,
     OTEL_EXPORTER_OTLP_HEADERS: `x-api-key=${secrets.key},x-team=money%20team`,

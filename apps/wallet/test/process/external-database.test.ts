@@ -1,5 +1,4 @@
-import { createServer, type AddressInfo } from 'node:net';
-import { startTestPostgres, type TestPostgres } from '@dunlin/testkit';
+import { freePort, startTestPostgres, type TestPostgres } from '@dunlin/testkit';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { probeDatabase } from '../../src/process/external-database.js';
@@ -53,10 +52,7 @@ describe('an external database', () => {
   );
 
   test('that does not answer is named by host and port, never with the password', async () => {
-    const closed = createServer();
-    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
-    const { port } = closed.address() as AddressInfo;
-    await new Promise((resolve) => closed.close(resolve));
+    const port = await freePort();
     const message = await refusal(`postgresql://wallet:hush-hush@127.0.0.1:${port}/wallet`);
     expect(message).toContain(`host 127.0.0.1, port ${port}, database wallet`);
     expect(message).toContain('ECONNREFUSED');

@@ -85,74 +85,82 @@ async function whileWaitsAreCancelled(asked: Promise<number>): Promise<number> {
   return answer;
 }
 
-it('acknowledges no payment that no standby has confirmed, and none when it is asked again either', async () => {
-  const payer = await one.fundedUser('100');
-  const payment = newPayment(payer);
-  standby.pause();
-  try {
-    for (let attempt = 1; attempt <= 2; attempt += 1) {
-      expect(await whileWaitsAreCancelled(pay(one, payment))).toBe(503);
-    }
-  } finally {
-    standby.resume();
-  }
-  await payUntilSure(other, payment);
-  const { body } = await payer.http.call<Balance>('GET', '/wallet/balance');
-  expect(body.available).toBe('99');
-});
-
-it('loses nothing that it acknowledged when the standby takes over under load, and shows no older balance meanwhile', async () => {
-  const payers = await Promise.all(Array.from({ length: 4 }, () => one.fundedUser(String(funded))));
-  const watched = await one.fundedUser(String(funded));
-  const payments: Payment[] = [];
-  let stopping = false;
-  const acknowledged = (): number => payments.filter(({ id }) => id !== undefined).length;
-  const hand = async (by: RunningApp, payer: RunningUser): Promise<void> => {
-    while (!stopping) {
-      const payment = newPayment(payer);
-      payments.push(payment);
-      if ((await pay(by, payment)) !== 201) await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  };
-  /** Pays by one instance and looks by the other: what was acknowledged shows there, before, across and after. */
-  let looks = 0;
-  const lookout = async (): Promise<void> => {
-    for (let paid = 1; !stopping; paid += 1) {
-      await payUntilSure(one, newPayment(watched));
-      const balance = other.http.with(watched.session.accessToken);
-      const read = await balance.call<Balance>('GET', '/wallet/balance').catch(() => undefined);
-      if (read?.status === 200) {
-        expect(read.body.available).toBe(String(funded - paid));
-        looks += 1;
+it(
+  'acknowledges no payment that no standby has confirmed, and none when it is asked again either',
+  { timeout: 240_000 },
+  async () => {
+    const payer = await one.fundedUser('100');
+    const payment = newPayment(payer);
+    standby.pause();
+    try {
+      for (let attempt = 1; attempt <= 2; attempt += 1) {
+        expect(await whileWaitsAreCancelled(pay(one, payment))).toBe(503);
       }
+    } finally {
+      standby.resume();
     }
-  };
-  const load = [lookout(), ...payers.flatMap((payer) => [hand(one, payer), hand(other, payer)])];
-  await expect.poll(acknowledged, { timeout: 30_000 }).toBeGreaterThan(100);
-  await primary.kill9();
-  const [before, looksBefore] = [acknowledged(), looks];
-  await promoteTestReplica(standby);
-  await expect.poll(acknowledged, { timeout: 30_000 }).toBeGreaterThan(before + 100);
-  await expect.poll(() => looks, { timeout: 30_000 }).toBeGreaterThan(looksBefore + 5);
-  stopping = true;
-  await Promise.all(load);
+    await payUntilSure(other, payment);
+    const { body } = await payer.http.call<Balance>('GET', '/wallet/balance');
+    expect(body.available).toBe('99');
+  },
+);
 
-  const promised = payments.flatMap(({ id }) => (id === undefined ? [] : [id]));
-  const kept = await asAdmin(standby, (client) =>
-    client.query<{ id: string }>('SELECT id FROM transactions WHERE id = ANY ($1)', [promised]),
-  );
-  expect(kept.rows.length).toBe(new Set(promised).size);
-  expect(payments.length).toBeGreaterThan(promised.length);
-  for (const payment of payments.filter(({ id }) => id === undefined)) await payUntilSure(other, payment);
-  for (const payer of payers) {
-    const { body } = await other.http.with(payer.session.accessToken).call<Balance>('GET', '/wallet/balance');
-    expect(body.available).toBe(String(funded - payments.filter((payment) => payment.payer === payer).length));
-  }
-  const { sum, discrepancies } = await one.app.queryOptimizationService.reconcile();
-  expect({ sum, discrepancies }).toEqual({ sum: 0n, discrepancies: [] });
-});
+it(
+  'loses nothing that it acknowledged when the standby takes over under load, and shows no older balance meanwhile',
+  { timeout: 240_000 },
+  async () => {
+    const payers = await Promise.all(Array.from({ length: 4 }, () => one.fundedUser(String(funded))));
+    const watched = await one.fundedUser(String(funded));
+    const payments: Payment[] = [];
+    let stopping = false;
+    const acknowledged = (): number => payments.filter(({ id }) => id !== undefined).length;
+    const hand = async (by: RunningApp, payer: RunningUser): Promise<void> => {
+      while (!stopping) {
+        const payment = newPayment(payer);
+        payments.push(payment);
+        if ((await pay(by, payment)) !== 201) await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    /** Pays by one instance and looks by the other: what was acknowledged shows there, before, across and after. */
+    let looks = 0;
+    const lookout = async (): Promise<void> => {
+      for (let paid = 1; !stopping; paid += 1) {
+        await payUntilSure(one, newPayment(watched));
+        const balance = other.http.with(watched.session.accessToken);
+        const read = await balance.call<Balance>('GET', '/wallet/balance').catch(() => undefined);
+        if (read?.status === 200) {
+          expect(read.body.available).toBe(String(funded - paid));
+          looks += 1;
+        }
+      }
+    };
+    const load = [lookout(), ...payers.flatMap((payer) => [hand(one, payer), hand(other, payer)])];
+    await expect.poll(acknowledged, { timeout: 30_000 }).toBeGreaterThan(100);
+    await primary.kill9();
+    const [before, looksBefore] = [acknowledged(), looks];
+    await promoteTestReplica(standby);
+    await expect.poll(acknowledged, { timeout: 30_000 }).toBeGreaterThan(before + 100);
+    await expect.poll(() => looks, { timeout: 30_000 }).toBeGreaterThan(looksBefore + 5);
+    stopping = true;
+    await Promise.all(load);
 
-it('never writes to the former primary that came back as one', async () => {
+    const promised = payments.flatMap(({ id }) => (id === undefined ? [] : [id]));
+    const kept = await asAdmin(standby, (client) =>
+      client.query<{ id: string }>('SELECT id FROM transactions WHERE id = ANY ($1)', [promised]),
+    );
+    expect(kept.rows.length).toBe(new Set(promised).size);
+    expect(payments.length).toBeGreaterThan(promised.length);
+    for (const payment of payments.filter(({ id }) => id === undefined)) await payUntilSure(other, payment);
+    for (const payer of payers) {
+      const { body } = await other.http.with(payer.session.accessToken).call<Balance>('GET', '/wallet/balance');
+      expect(body.available).toBe(String(funded - payments.filter((payment) => payment.payer === payer).length));
+    }
+    const { sum, discrepancies } = await one.app.queryOptimizationService.reconcile();
+    expect({ sum, discrepancies }).toEqual({ sum: 0n, discrepancies: [] });
+  },
+);
+
+it('never writes to the former primary that came back as one', { timeout: 240_000 }, async () => {
   const entries = 'SELECT count(*)::int AS n FROM transactions';
   await primary.restart();
   const before = await asAdmin(primary, (client) => client.query<{ n: number }>(entries));
