@@ -89,6 +89,7 @@ describe('the log', () => {
       MASTER_KEY: randomBytes(32).toString('hex'),
       OPERATOR_PASSWORD: 'operator of the tests',
       WARM_ACTIVE_USERS: '0',
+      MAX_EVENT_LOOP_DELAY_MS: '0',
     });
     // Without the redaction of the wallet's own logger: what is not written needs none.
     const app = await buildApp({ config, databaseUrl: database.url, logger: pino({ level: 'trace' }, stream) });

@@ -73,7 +73,7 @@ const waiting = (statements: number) =>
             `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database() and pid <> pg_backend_pid()`,
           )
         ).rows.length,
-      { timeout: 10_000 },
+      { timeout: 20_000 },
     )
     .toBe(statements);
 

@@ -224,11 +224,13 @@ describe('seeding', () => {
     });
     await expect(attempt).rejects.toBe(reason);
     await expect
-      .poll(() =>
-        value(
-          client,
-          `select count(*)::int as value from pg_stat_activity where application_name = 'dunlin-seed' and datname = current_database()`,
-        ),
+      .poll(
+        () =>
+          value(
+            client,
+            `select count(*)::int as value from pg_stat_activity where application_name = 'dunlin-seed' and datname = current_database()`,
+          ),
+        { timeout: 20_000 },
       )
       .toBe(0);
     expect(await value(client, 'select count(*)::int as value from users')).toBe(0);

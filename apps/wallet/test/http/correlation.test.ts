@@ -57,8 +57,10 @@ test.each([
 test('a request is found again by its correlation id, as spans with its statements', async () => {
   const user = await wallet.fundedUser('10');
   await user.http.get('/wallet/balance', { 'x-correlation-id': 'find-me-again', 'cache-control': 'no-cache' });
-  const { status, text } = await wallet.operator.get('/performance/traces/find-me-again');
-  expect(status, text).toBe(200);
+  // A trace is filed when its request is over, which may be after the answer has come.
+  const look = () => wallet.operator.get('/performance/traces/find-me-again');
+  await expect.poll(async () => (await look()).status, { timeout: 20_000 }).toBe(200);
+  const { text } = await look();
   const trace = JSON.parse(text) as { endpoint: string; queryCount: number; queries: { query: string }[] };
   expect(trace).toMatchObject({ endpoint: 'GET /wallet/balance' });
   expect(trace.queries.map(({ query }) => query)).toContainEqual(expect.stringContaining('accounts'));

@@ -32,7 +32,7 @@ afterAll(() => closeBoth?.());
 const deviceKey = () => generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
 
 /** The answers are kept, and what changes them is told to every instance after the commit: soon, not before the answer. */
-async function until<Value>(look: () => Promise<Value | undefined>, patienceMs = 2_000): Promise<Value> {
+async function until<Value>(look: () => Promise<Value | undefined>, patienceMs = 20_000): Promise<Value> {
   const deadline = performance.now() + patienceMs;
   for (;;) {
     const seen = await look();

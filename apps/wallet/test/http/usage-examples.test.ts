@@ -62,7 +62,12 @@ function usageExamples(redisUrl: () => string | undefined): void {
     expect(metrics.responseTime.count).toBe(before + 1);
     expect(metrics.responseTime.max).toBeGreaterThanOrEqual(148);
 
-    const told = new Promise<Alert>((resolve) => performanceMonitoringService.on('alert', resolve));
+    // A busy machine may give cause for alerts of its own.
+    const told = new Promise<Alert>((resolve) =>
+      performanceMonitoringService.on('alert', (alert: Alert) => {
+        if (alert.type === 'rule:slow-enough-for-the-example') resolve(alert);
+      }),
+    );
     // A threshold of one ms under responses of 150 ms; the change is judged at once, and then at every interval.
     for (let i = 0; i < 20; i += 1) performanceMonitoringService.recordResponseTime(150);
     await performanceMonitoringService.putRule({

@@ -148,7 +148,7 @@ describe('a revocation', () => {
 test('a running instance follows by itself, and a restart finds the same', async () => {
   keyring.start();
   const { keyId: next } = await rotateIssuerKey(database, masterKey, { leadSeconds: 0, overlapSeconds: 3_600 });
-  await expect.poll(() => keyring.issuerKey.id, { timeout: 2_000 }).toBe(next);
+  await expect.poll(() => keyring.issuerKey.id, { timeout: 20_000 }).toBe(next);
   expect((await loadKeyring(database, masterKey)).issuerKey.id).toBe(next);
 });
 

@@ -12,14 +12,14 @@ describeRedis('limits that are shared', () => {
   beforeAll(async () => void (redis = await startTestRedis()));
   afterAll(() => redis?.stop());
 
-  /** An instance: its counter, and its comparisons when the test says so. */
-  async function instance() {
+  /** An instance: its counter, and its comparisons when the test says so. Redis has as long for an answer as a busy machine may take. */
+  async function instance(commandTimeoutMs = 10_000) {
     const counter = new WindowCounter({ max: 10, windowMs: 60_000, clock });
-    const client = makeClient({ url: redis.url }, { commandTimeoutMs: 250, forMessages: false });
+    const client = makeClient({ url: redis.url }, { commandTimeoutMs, forMessages: false });
     const counters = [{ name: 'test', counter }];
     const shared = new SharedCounts({ redis: client, counters, clock: { schedule: () => () => undefined } });
     shared.start();
-    await expect.poll(() => client.status).toBe('ready');
+    await expect.poll(() => client.status, { timeout: 20_000 }).toBe('ready');
     const take = (key: string, times: number) => Array.from({ length: times }, () => counter.take(key).allowed);
     return { counter, shared, take };
   }
@@ -39,26 +39,25 @@ describeRedis('limits that are shared', () => {
   });
 
   test('while Redis hangs nobody waits and each counts for itself; afterwards nothing is lost', async () => {
-    const [first, second] = [await instance(), await instance()];
+    const [first, second] = [await instance(250), await instance()];
     redis.pause();
     try {
       expect(first.take('hung', 6)).not.toContain(false);
       const startedMs = performance.now();
       await first.shared.compare();
-      expect(performance.now() - startedMs).toBeLessThan(2_000);
+      expect(performance.now() - startedMs).toBeLessThan(10_000);
       expect(first.take('hung', 6).filter(Boolean)).toHaveLength(4);
     } finally {
       redis.resume();
     }
     second.take('hung', 1);
-    await expect
-      .poll(async () => {
-        await first.shared.compare();
-        await second.shared.compare();
-        second.counter.putBack([...second.counter.takeUnshared(1)]);
-        return second.counter.take('hung').allowed;
-      })
-      .toBe(false);
+    const isAllowed = async (): Promise<boolean> => {
+      await first.shared.compare();
+      await second.shared.compare();
+      second.counter.putBack([...second.counter.takeUnshared(1)]);
+      return second.counter.take('hung').allowed;
+    };
+    await expect.poll(isAllowed, { timeout: 20_000 }).toBe(false);
     await Promise.all([first.shared.stop(), second.shared.stop()]);
   });
 
@@ -69,15 +68,15 @@ describeRedis('limits that are shared', () => {
     try {
       const user = await first.newUser();
       const there = user.http.at(second.url);
-      const statuses: number[] = [];
-      // Slow enough for a comparison now and then: without one, the two would let twice the limit through.
-      for (let i = 0; i < 60; i += 1) {
-        statuses.push((await (i % 2 === 0 ? user.http : there).get('/users/me')).status);
-        await new Promise((resolve) => setTimeout(resolve, 30));
+      for (let i = 0; i < 38; i += 1) expect((await user.http.get('/users/me')).status).toBe(200);
+      // Slow enough for a comparison after each: without one, the other would let the whole limit through once more.
+      let passed = 0;
+      while (passed < 40 && (await there.get('/users/me')).status === 200) {
+        passed += 1;
+        await new Promise((resolve) => setTimeout(resolve, 250));
       }
-      const passed = statuses.filter((status) => status === 200).length;
-      expect(passed).toBeGreaterThanOrEqual(40);
-      expect(passed).toBeLessThan(56);
+      expect(passed).toBeGreaterThan(0);
+      expect(passed).toBeLessThan(30);
       await own.kill9();
       expect((await there.get('/users/me')).status).toBe(429);
       const other = await first.newUser();

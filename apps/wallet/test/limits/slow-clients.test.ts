@@ -42,7 +42,7 @@ describe('a client that sends slowly', () => {
     const tookMs = await ended;
     expect(received()).toMatch(/^HTTP\/1\.1 408 [^]*"code":"request_timeout"/);
     expect(tookMs).toBeGreaterThanOrEqual(450);
-    expect(tookMs).toBeLessThan(6_000);
+    expect(tookMs).toBeLessThan(20_000);
   });
 
   test('is told 408 when its body does not come in time, however often it sends a byte', async () => {
@@ -52,7 +52,7 @@ describe('a client that sends slowly', () => {
     const tookMs = await ended;
     clearInterval(drip);
     expect(received()).toMatch(/^HTTP\/1\.1 408 /);
-    expect(tookMs).toBeLessThan(8_000);
+    expect(tookMs).toBeLessThan(20_000);
   });
 });
 

@@ -125,10 +125,10 @@ describe('migrations', () => {
     await writer.query('begin');
     await writer.query(`insert into users (id, email, password_hash) values ($1, 'w@example.test', 'none')`, [alice]);
     const building = migrate(database.url, { to: 6 });
-    await expect.poll(() => waitingBuilds(client), { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => waitingBuilds(client), { timeout: 20_000 }).toBeGreaterThan(0);
     // The build waits for the writer's transaction; the writer, and new ones, do not wait for the build.
     await client.query(
-      `set statement_timeout = 2000; insert into users (id, email, password_hash) values ('${bob}', 'x@example.test', 'none')`,
+      `set statement_timeout = 20000; insert into users (id, email, password_hash) values ('${bob}', 'x@example.test', 'none')`,
     );
     await writer.query('commit');
     await writer.end();
@@ -146,7 +146,7 @@ describe('migrations', () => {
       () => undefined,
       (error: unknown) => error,
     );
-    await expect.poll(() => waitingBuilds(client), { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => waitingBuilds(client), { timeout: 20_000 }).toBeGreaterThan(0);
     await client.query(`select pg_cancel_backend(pid) from pg_stat_activity where ${waitingBuild}`);
     expect(await building).toBeInstanceOf(Error);
     const { rows } = await client.query(`select 1 from pg_index where not indisvalid`);

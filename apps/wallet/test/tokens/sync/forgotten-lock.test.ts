@@ -41,7 +41,7 @@ async function overtake<Value>(changes: [sql: string, values: unknown[]][], call
     const running = call().finally(() => (ended = true));
     // Awaited below; until then a rejection is nobody's yet.
     running.catch(() => {});
-    await expect.poll(async () => ended || (await waitersFor(pid)) === 1, { timeout: 10_000 }).toBe(true);
+    await expect.poll(async () => ended || (await waitersFor(pid)) === 1, { timeout: 20_000 }).toBe(true);
     await overtaking.query('commit');
     return await running;
   } finally {
