@@ -6,6 +6,7 @@ import { makeScratchFolder, removeScratchFolder, startTestPostgres } from '@dunl
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { get, holdersOf, post, startWallet, until, type WalletProcess } from './wallet-process.js';
+import { awakeTime } from '../support/awake-time.js';
 
 // A start includes a new database cluster, and a build when the sources have changed.
 const TIMEOUT_MS = 120_000;
@@ -92,7 +93,7 @@ describe('a start', { timeout: TIMEOUT_MS }, () => {
     const second = start();
     const url = await second.ready;
     // Three seconds on an idle machine is the aim; this one runs other tests beside.
-    expect(performance.now() - before).toBeLessThan(15_000);
+    expect(performance.now() - before).toBeLessThan(60_000);
     expect(second.output()).not.toMatch(/Installing|Building|made up now/);
     expect((await post(`${url}/auth/login`, ACCOUNT)).status).toBe(200);
   });
@@ -220,7 +221,7 @@ describe('SIGTERM', { timeout: TIMEOUT_MS }, () => {
       const lock = await lockUsers();
       const login = post(`${url}/auth/login`, ACCOUNT).catch(() => undefined);
       await until('the request to wait', () => waitingForLock(lock));
-      const before = performance.now();
+      const time = awakeTime();
       wallet.process.kill('SIGTERM');
       await until('the wallet to have begun stopping', () => wallet.output().includes('SIGTERM'));
       // What comes within a second counts as the echo of the first: a terminal and npm both pass a Ctrl-C on.
@@ -229,7 +230,8 @@ describe('SIGTERM', { timeout: TIMEOUT_MS }, () => {
         wallet.process.kill('SIGTERM');
       }
       expect(await wallet.ended).toBe(again ? 143 : 1);
-      expect(performance.now() - before).toBeLessThan(boundMs);
+      expect(time.elapsedMs()).toBeLessThan(boundMs);
+      time.stop();
       if (!again) expect(wallet.output()).toContain('still waiting for the requests that are running');
       await login;
       await lock.end();
