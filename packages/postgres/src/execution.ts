@@ -6,6 +6,7 @@ import type { Connection } from './pool/connection.js';
 import type { QueryOutcome } from './pool/pool-like.js';
 import { asSent } from './queries/observer.js';
 import {
+  endsSession,
   isServerReport,
   isStalePreparedStatement,
   toDatabaseError,
@@ -53,7 +54,8 @@ export function execute(connection: Connection, order: Order, clock: Clock, sent
       return done(undefined, outcome);
     }
     if (isServerReport(error) && isStalePreparedStatement(error)) connection.spent = true;
-    if (!isServerReport(error)) connection.spent = true;
+    // The last word of a session comes before its socket ends; whoever got the connection in between would lose what it never sent.
+    if (!isServerReport(error) || endsSession(error)) connection.spent = true;
     done(interruption?.explain(error, order.inFlight) ?? toDatabaseError(error, order.inFlight), undefined);
   };
   connection.sentAtMs = sentAtMs;

@@ -256,6 +256,18 @@ describe('a network that fails', () => {
     }
   });
 
+  it('does not give a session that the server has ended to whoever waits next', async () => {
+    const db = database({ poolSize: 1 });
+    const other = database();
+    const ended = failureOf(db.query('SELECT pg_sleep(20), 1234'));
+    const next = db.query('SELECT 1 AS one');
+    const end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(20), 1234'";
+    await expect.poll(async () => (await other.query(end)).rowCount).toBe(1);
+    expect(await ended).toMatchObject({ kind: 'outcome_unknown', code: '57P01' });
+    expect((await next).rows).toEqual([{ one: 1 }]);
+    expect(db.poolStatus()).toMatchObject({ active: 0, waiting: 0, size: 1 });
+  });
+
   it('that swallows every packet ends in an error, not in a wait', async () => {
     const proxy = await startFaultProxy({ targetPort: Number(new URL(target.url).port) });
     const url = new URL(target.url);
