@@ -10,7 +10,10 @@ const mostRuns = 10;
  * instance that the machine holds up for half a second asks the database until it has its lease again, as it promises. What fails
  * while every lease is held has failed. The work makes users of its own, so that no run finds what another one left.
  */
-export async function whileLeased<Value>(instances: readonly RunningApp[], work: (run: number) => Promise<Value>): Promise<Value> {
+export async function whileLeased<Value>(
+  instances: readonly RunningApp[],
+  work: (run: number) => Promise<Value>,
+): Promise<Value> {
   for (let run = 1; ; run += 1) {
     for (const { app } of instances) await app.cacheService.untilCoherent(20_000);
     const watch = watchLeases(instances);
