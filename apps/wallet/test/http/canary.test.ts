@@ -179,7 +179,8 @@ const pages = [
   'endpoints',
   'traces',
   'traces?notable=true',
-  'queries',
+  // As many as may be asked for, of as long as may be: on a slow machine others are the costliest, and it takes its time.
+  'queries?limit=300&window=3600',
   'channels',
   'changes',
   'thresholds',
@@ -226,7 +227,7 @@ test('what is secret goes in everywhere and comes out nowhere', async () => {
   // A test that looks at nothing would find nothing.
   expect(lines.length).toBeGreaterThan(50);
   expect(lines.join('')).toContain('slow request');
-  expect(shown.find(([place]) => place === 'queries')![1]).toContain('pg_sleep');
+  expect(shown.find(([place]) => place.startsWith('queries'))![1]).toContain('pg_sleep');
   for (const [place, text] of shown) {
     const found = text.indexOf(MARK);
     const around = found === -1 ? '' : text.slice(Math.max(0, found - 200), found + 100);
