@@ -7,7 +7,14 @@ bin=/usr/lib/postgresql/15/bin
 folder=$(mktemp -d)
 chmod 755 "$folder"
 mkdir "$folder/cluster"
-port=$(node -e 'const s = require("node:net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close(); })')
+# Outside of what outgoing connections get: one of those could have it before the server does.
+port=$(node -e '
+  const look = () => {
+    const port = require("node:crypto").randomInt(12000, 32000);
+    const server = require("node:net").createServer().once("error", look);
+    server.listen(port, "127.0.0.1", () => server.close(() => console.log(port)));
+  };
+  look();')
 
 # PostgreSQL does not run as root.
 as_server() {
