@@ -1,12 +1,14 @@
 import {
   ManualClock,
   promoteTestReplica,
+  startFaultProxy,
   startTestPostgres,
   startTestReplica,
   type TestPostgres,
 } from '@dunlin/testkit';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock, type Clock } from '../src/clock.js';
 import { Database, TimelineFence, type DatabaseOptions, type Logger } from '../src/index.js';
 
 interface Line {
@@ -59,6 +61,16 @@ function database(options: Partial<DatabaseOptions> = {}): Database {
 
 /** Time that stands still: whoever has heard of one primary waits for the other server's answer, however late the machine lets it come. */
 const patient = (): ManualClock => new ManualClock();
+
+/** The system's time, but the first who waits for less than a second is called back at once: his process stood still for so long. */
+function stallsOnce(): Clock {
+  let stalls = 1;
+  const schedule: Clock['schedule'] = (callback, delayMs) => {
+    const isStalled = delayMs < 1_000 && stalls-- > 0;
+    return systemClock.schedule(callback, isStalled ? 0 : delayMs);
+  };
+  return { ...systemClock, schedule };
+}
 
 const portOf = async (db: Database): Promise<number> =>
   (await db.query<{ port: number }>('SELECT inet_server_port() AS port')).rows[0]?.port ?? 0;
@@ -129,6 +141,20 @@ describe('several servers in one connection string', () => {
 });
 
 describe('a fence', () => {
+  it('leave it alone even when the one who looks stands still between the two answers', async () => {
+    await primary.kill9();
+    await promoteTestReplica(standby);
+    await primary.restart();
+    const far = await startFaultProxy({ targetPort: standby.port });
+    try {
+      far.delay(5);
+      const connectionString = primary.ownerUrl.replace(`:${primary.port}/`, `:${primary.port},127.0.0.1:${far.port}/`);
+      expect(await portOf(database({ connectionString, clock: stallsOnce() }))).toBe(standby.port);
+    } finally {
+      await far.close();
+    }
+  });
+
   it('ends the sessions with a former primary that goes on answering, once anybody has seen the new one', async () => {
     const fence = new TimelineFence();
     const [db, other] = [database({ fence }), database({ fence, clock: patient() })];
