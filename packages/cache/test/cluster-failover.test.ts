@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { describeRedis } from '@dunlin/testkit';
+import { describeRedis, RunningTime } from '@dunlin/testkit';
 import { CacheService } from '@dunlin/cache';
 import { startCluster, type TestCluster } from './support/cluster.js';
 import { patient } from './support/patience.js';
-import { RunningTime } from './support/running-time.js';
 
 const commandTimeoutMs = 500;
 /** A request asks Redis four times at most (a read, the generations of its tags, the claim, the fill), and a machine that runs six servers is slow. */

@@ -1,9 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { gate } from '@dunlin/testkit';
+import { gate, RunningTime } from '@dunlin/testkit';
 import { CacheService, type CacheServiceOptions } from '@dunlin/cache';
 import { openAccount, openBank, pay, readBalance, type BankDatabase, type BankLog } from './support/database.js';
 import { patient, patientLease } from './support/patience.js';
-import { RunningTime } from './support/running-time.js';
 
 const balances = { name: 'wallet-balance', pattern: 'user:{id}:balance', ttlSeconds: 60, strict: true } as const;
 

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import {
   describeRedis,
   ManualClock,
+  RunningTime,
   startFaultProxy,
   startTestRedis,
   type FaultProxy,
@@ -11,7 +12,6 @@ import {
 } from '@dunlin/testkit';
 import { CacheService, type CacheServiceOptions } from '@dunlin/cache';
 import { patient, patientCommandMs } from './support/patience.js';
-import { RunningTime } from './support/running-time.js';
 
 /** For tests in which Redis does not answer; where it does, a pause of the machine must not be taken for a fault. */
 const shortTimeoutMs = 150;

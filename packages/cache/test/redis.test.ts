@@ -2,11 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
-import { describeRedis, gate, startTestRedis, type TestRedis } from '@dunlin/testkit';
+import { describeRedis, gate, RunningTime, startTestRedis, type TestRedis } from '@dunlin/testkit';
 import { CacheService, type CacheServiceOptions } from '@dunlin/cache';
 import { connectWhole } from './support/over-redis.js';
 import { patient, patientCommandMs } from './support/patience.js';
-import { RunningTime } from './support/running-time.js';
 
 describeRedis('the tier in Redis', () => {
   let server: TestRedis;

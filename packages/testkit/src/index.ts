@@ -17,3 +17,4 @@ export { ManualClock, type Clock } from './manual-clock.js';
 export { leakCheck } from './leak-check.js';
 export { makeScratchFolder, removeScratchFolder } from './scratch-folder.js';
 export { freePort } from '@dunlin/embedded';
+export { RunningTime } from './running-time.js';

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTwoApps, type RunningApp } from '../support/app.js';
-import { expectWithin } from '../support/awake-time.js';
+import { expectWithin } from '../support/expect-within.js';
 
 describe('a change of standing, with two instances that have the user in memory', () => {
   let first: RunningApp;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startTwoApps, type RunningApp } from '../support/app.js';
-import { expectWithin } from '../support/awake-time.js';
+import { expectWithin } from '../support/expect-within.js';
 import { expectProblem } from './support/problems.js';
 
 interface Keys {

@@ -2,11 +2,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { isAlive, processTree } from '@dunlin/embedded';
-import { makeScratchFolder, removeScratchFolder, startTestPostgres } from '@dunlin/testkit';
+import { makeScratchFolder, removeScratchFolder, RunningTime, startTestPostgres } from '@dunlin/testkit';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { get, holdersOf, post, startWallet, until, type WalletProcess } from './wallet-process.js';
-import { awakeTime } from '../support/awake-time.js';
 
 // A start includes a new database cluster, and a build when the sources have changed.
 const TIMEOUT_MS = 120_000;
@@ -221,7 +220,7 @@ describe('SIGTERM', { timeout: TIMEOUT_MS }, () => {
       const lock = await lockUsers();
       const login = post(`${url}/auth/login`, ACCOUNT).catch(() => undefined);
       await until('the request to wait', () => waitingForLock(lock));
-      const time = awakeTime();
+      const time = new RunningTime();
       wallet.process.kill('SIGTERM');
       await until('the wallet to have begun stopping', () => wallet.output().includes('SIGTERM'));
       // What comes within a second counts as the echo of the first: a terminal and npm both pass a Ctrl-C on.
@@ -230,7 +229,7 @@ describe('SIGTERM', { timeout: TIMEOUT_MS }, () => {
         wallet.process.kill('SIGTERM');
       }
       expect(await wallet.ended).toBe(again ? 143 : 1);
-      expect(time.elapsedMs()).toBeLessThan(boundMs);
+      expect(time.nowMs()).toBeLessThan(boundMs);
       time.stop();
       if (!again) expect(wallet.output()).toContain('still waiting for the requests that are running');
       await login;

@@ -35,7 +35,7 @@ const cache = new CacheService({
 });
 await cache.connect();
 
-// How long this process has run, a pause of the machine not counted; `running-time.ts` says more.
+// How long this process has run, a pause of the machine not counted; `RunningTime` of the test kit says more.
 let ranMs = 0;
 let countedAtMs = performance.now();
 function runningMs() {

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import type { Agent } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { awakeTime } from '../../support/awake-time.js';
+import { RunningTime } from '@dunlin/testkit';
 import { send, type Reply, type Sent } from './plain-http.js';
 
 export interface Person {
@@ -40,7 +40,7 @@ export class Payments {
   payments = 0;
   /** The longest that one request took, without the time in which this process itself stood still. */
   slowestMs = 0;
-  private readonly time = awakeTime();
+  private readonly time = new RunningTime();
   private running: Promise<void> | undefined;
   private stopping = false;
   private turn = 0;
@@ -142,7 +142,7 @@ export class Payments {
     const { urls, isAsked = () => true } = this.options;
     const asked = urls.filter(isAsked);
     const url = asked[(this.turn += 1) % asked.length] as string;
-    const startedMs = this.time.elapsedMs();
+    const startedMs = this.time.nowMs();
     try {
       const reply = await send({ method, url: url + path, token, ...more }, this.options.agent(hand));
       if (reply.status < 300) return reply;
@@ -150,7 +150,7 @@ export class Payments {
     } catch (error) {
       this.failed.push(`${method} ${path} at ${url}: ${(error as Error).message}`);
     } finally {
-      if (isAsked(url)) this.slowestMs = Math.max(this.slowestMs, this.time.elapsedMs() - startedMs);
+      if (isAsked(url)) this.slowestMs = Math.max(this.slowestMs, this.time.nowMs() - startedMs);
     }
     return undefined;
   }
