@@ -52,7 +52,8 @@ export class ReadPath {
     if (entry) return Math.ceil((entry.freshUntilMs - nowMs) / 1000);
     const shared = this.core.classes.of(key).inRedis ? this.core.shared : undefined;
     const read = shared ? await shared.read(key, undefined) : undefined;
-    return read?.kind === 'hit' && read.freshForMs > 0 ? Math.ceil(read.freshForMs / 1000) : -2;
+    if (read?.kind !== 'hit' || read.freshForMs <= 0) return -2;
+    return Math.max(1, Math.ceil((read.freshForMs - clockErrorMs) / 1000));
   }
 
   async exists(key: string): Promise<boolean> {
@@ -85,3 +86,6 @@ export class ReadPath {
 }
 
 const noTags: readonly string[] = [];
+
+/** Redis's time is known here to within some milliseconds: rounded up with them, a value kept for a minute would have 61 seconds left. */
+const clockErrorMs = 50;

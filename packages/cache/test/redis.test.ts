@@ -123,6 +123,14 @@ describeRedis('the tier in Redis', () => {
     expect(loads).toBe(1);
   });
 
+  it('a value never has more seconds left than it was kept for', async () => {
+    const cache = await bare();
+    for (let n = 0; n < 2_000; n += 1) {
+      await cache.set(`user:${n}:kept`, 'x', 60);
+      expect(await cache.getTTL(`user:${n}:kept`)).toBeLessThanOrEqual(60);
+    }
+  });
+
   it('the death of the loading process costs one lease', async () => {
     const loadLeaseMs = 2_500;
     const [a, b] = [await bare({ loadLeaseMs }), await bare({ loadLeaseMs })];

@@ -78,6 +78,16 @@ describe('maintenance', () => {
     expect(ranBy(await new Maintainer(other).performMaintenance({ tasks: ['health'] })).status).toBe('completed');
   });
 
+  it('tells of the run that it was, the tenth and later ones included', async () => {
+    const maintainer = new Maintainer(database());
+    const ids: number[] = [];
+    for (let round = 0; round < 12; round += 1) {
+      ids.push(Number(ranBy(await maintainer.performMaintenance({ tasks: ['health'] })).id));
+    }
+    expect(ids).toEqual(ids.map((_, at) => ids[0]! + at));
+    expect((await maintainer.recentRuns(12)).map(({ id }) => Number(id))).toEqual([...ids].reverse());
+  });
+
   it('records a job that fails and goes on with the rest', async () => {
     const db = database();
     const maintainer = new Maintainer(db, [{ name: 'broken', run: () => Promise.reject(new Error('no such luck')) }]);

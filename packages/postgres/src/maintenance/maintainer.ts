@@ -114,6 +114,8 @@ export class Maintainer {
     const status = steps.some((step) => step.status === 'failed') ? 'failed' : 'completed';
     await endRun(within, id, status, steps);
     const run = (await recentRuns(within, 1))[0] as MaintenanceRun;
+    // Whoever hears that it is over may begin the next; the end of the session would give the lock back a moment later.
+    await session(`${INTERNAL} SELECT pg_advisory_unlock(${LOCK_KEY})`);
     return { kind: 'ran', run };
   }
 

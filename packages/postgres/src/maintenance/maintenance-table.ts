@@ -33,11 +33,12 @@ const END_RUN = `${INTERNAL}
   UPDATE dunlin_maintenance_runs SET finished_at = now(), status = $2, steps = $3 WHERE id = $1`;
 const PRUNE = `${INTERNAL}
   DELETE FROM dunlin_maintenance_runs WHERE id <= (SELECT max(id) FROM dunlin_maintenance_runs) - ${KEPT_RUNS}`;
+// By the column and not by its text, by which 9 comes after 10.
 const READ = `${INTERNAL}
   SELECT id::text, to_char(started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "startedAt",
          to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS "finishedAt",
          instance, status, steps
-    FROM dunlin_maintenance_runs ORDER BY id DESC LIMIT $1`;
+    FROM dunlin_maintenance_runs runs ORDER BY runs.id DESC LIMIT $1`;
 
 /** Notes that a run has begun; runs of instances that died are closed as interrupted. */
 export async function beginRun(runner: Runner, instance: string): Promise<string> {
