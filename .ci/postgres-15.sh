@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs what leans on PostgreSQL's own behaviour against Debian's 15 with HypoPG: the library, the migrations, the ledger and
-# the queries. A cluster of its own on a free port, thrown away afterwards. The replica tests bring servers of their own.
+# the queries. postgres-15.sh [<where vitest's JSON report goes> [<files instead of all>]]. A cluster of its own on a free port, thrown away afterwards. The replica tests bring servers of their own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=/usr/lib/postgresql/15/bin
@@ -33,4 +33,7 @@ settings="$settings -c max_connections=200 -c shared_preload_libraries=pg_stat_s
 as_server "$bin/pg_ctl" -D "$folder/cluster" -w -l "$folder/log" -o "$settings" start >/dev/null
 
 export TEST_DATABASE_URL="postgresql://postgres:$password@127.0.0.1:$port/postgres"
-npx vitest run packages/postgres apps/wallet/test/migrations apps/wallet/test/ledger apps/wallet/test/queries --exclude '**/replicas.test.ts'
+report=${1:-$folder/report.json}
+if [ $# -gt 0 ]; then shift; fi
+if [ $# -eq 0 ]; then set -- packages/postgres apps/wallet/test/migrations apps/wallet/test/ledger apps/wallet/test/queries; fi
+npx vitest run "$@" --exclude '**/replicas.test.ts' --reporter=default --reporter=json --outputFile.json="$report"
